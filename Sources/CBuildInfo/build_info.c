@@ -1,0 +1,7 @@
+#include "build_info.h"
+
+#ifndef BUILD_COMMIT
+#define BUILD_COMMIT ""
+#endif
+
+const char *build_commit(void) { return BUILD_COMMIT; }

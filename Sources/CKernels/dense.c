@@ -1,0 +1,19 @@
+#include "dense.h"
+#include "targets.h"
+
+#include <string.h>
+
+CK_CLONES void ck_relu(const float *x, float *y, size_t n) {
+  for (size_t i = 0; i < n; i++) y[i] = x[i] < 0 ? 0 : x[i];
+}
+
+CK_CLONES void ck_relu_mask(float *g, const float *y, size_t n) {
+  for (size_t i = 0; i < n; i++) g[i] = y[i] <= 0 ? 0 : g[i];
+}
+
+CK_CLONES void ck_column_sums(const float *g, float *sums, size_t rows, size_t columns,
+                              int accumulate) {
+  if (!accumulate) memset(sums, 0, columns * sizeof(float));
+  for (size_t r = 0; r < rows; r++)
+    for (size_t c = 0; c < columns; c++) sums[c] += g[r * columns + c];
+}

@@ -1,0 +1,16 @@
+#ifndef CKERNELS_DENSE_H
+#define CKERNELS_DENSE_H
+
+#include <stddef.h>
+
+/// y[i] = x[i] < 0 ? 0 : x[i]: NaN stays NaN, so that a diverged run is seen. In place allowed.
+void ck_relu(const float *x, float *y, size_t n);
+
+/// g[i] = y[i] <= 0 ? 0 : g[i]: the gradient through a ReLU, from its input or its output.
+void ck_relu_mask(float *g, const float *y, size_t n);
+
+/// sums[c] = Σ_r g[r][c] over `rows` rows in row order (added to `sums` where `accumulate`):
+/// the gradient of a bias.
+void ck_column_sums(const float *g, float *sums, size_t rows, size_t columns, int accumulate);
+
+#endif

@@ -1,0 +1,77 @@
+#include "reduction.h"
+#include "targets.h"
+
+#include <stdint.h>
+#include <string.h>
+
+#define LANES 16
+
+CK_CLONES void ck_add(float *out, const float *a, const float *b, size_t n) {
+  for (size_t i = 0; i < n; i++) out[i] = a[i] + b[i];
+}
+
+CK_CLONES void ck_divide(float *x, float divisor, size_t n) {
+  for (size_t i = 0; i < n; i++) x[i] = x[i] / divisor;
+}
+
+CK_CLONES void ck_scale(float *x, float factor, size_t n) {
+  for (size_t i = 0; i < n; i++) x[i] = x[i] * factor;
+}
+
+CK_CLONES void ck_clamp(float *x, float limit, size_t n) {
+  // Comparisons written so that a NaN fails both and passes through.
+  for (size_t i = 0; i < n; i++) {
+    float v = x[i];
+    v = v > limit ? limit : v;
+    v = v < -limit ? -limit : v;
+    x[i] = v;
+  }
+}
+
+// Lanes are added in pairs: 16 → 8 → 4 → 2 → 1.
+static double combine_lanes(double *lane) {
+  for (int width = LANES / 2; width >= 1; width /= 2)
+    for (int l = 0; l < width; l++) lane[l] += lane[l + width];
+  return lane[0];
+}
+
+CK_CLONES double ck_sum_squares(const float *x, size_t n) {
+  double lane[LANES] = {0};
+  size_t i = 0;
+  for (; i + LANES <= n; i += LANES)
+    for (int l = 0; l < LANES; l++) lane[l] += (double)x[i + l] * (double)x[i + l];
+  for (int l = 0; i < n; i++, l++) lane[l] += (double)x[i] * (double)x[i];
+  return combine_lanes(lane);
+}
+
+CK_CLONES double ck_sum_absolutes(const float *x, size_t n) {
+  double lane[LANES] = {0};
+  size_t i = 0;
+  for (; i + LANES <= n; i += LANES)
+    for (int l = 0; l < LANES; l++) lane[l] += (double)__builtin_fabsf(x[i + l]);
+  for (int l = 0; i < n; i++, l++) lane[l] += (double)__builtin_fabsf(x[i]);
+  return combine_lanes(lane);
+}
+
+CK_CLONES int ck_all_finite(const float *x, size_t n) {
+  // An exponent of all ones is infinity or NaN. Chunks let a bad gradient end the scan early.
+  size_t i = 0;
+  while (i < n) {
+    size_t end = i + 4096 < n ? i + 4096 : n;
+    uint32_t bad = 0;
+    for (; i < end; i++) {
+      uint32_t bits;
+      memcpy(&bits, &x[i], 4);
+      bad |= (bits & 0x7f800000u) == 0x7f800000u;
+    }
+    if (bad) return 0;
+  }
+  return 1;
+}
+
+CK_CLONES void ck_add_penalty_gradient(float *g, const float *p, float l1, float l2, size_t n) {
+  for (size_t i = 0; i < n; i++) {
+    float sign = (float)(p[i] > 0) - (float)(p[i] < 0);
+    g[i] = g[i] + (l1 * sign + l2 * p[i]);
+  }
+}

@@ -1,0 +1,73 @@
+#define _GNU_SOURCE
+#include "synchronization.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <signal.h>
+#include <string.h>
+#include <time.h>
+
+uint64_t ck_monotonic_ns(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+int ck_affinity_mask(uint64_t *mask, int words) {
+  memset(mask, 0, (size_t)words * 8);
+  return sched_getaffinity(0, (size_t)words * 8, (cpu_set_t *)mask) < 0 ? errno : 0;
+}
+
+static inline void pause_core(void) {
+#if defined(__x86_64__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  __asm__ volatile("yield");
+#endif
+}
+
+int ck_barrier_wait(ck_barrier *barrier, uint32_t participants, const ck_wait_policy *policy,
+                    uint64_t timeout_ms) {
+  uint32_t generation = __atomic_load_n(&barrier->generation, __ATOMIC_ACQUIRE);
+  if (__atomic_add_fetch(&barrier->arrived, 1, __ATOMIC_ACQ_REL) == participants) {
+    __atomic_store_n(&barrier->arrived, 0, __ATOMIC_RELAXED);
+    __atomic_store_n(&barrier->generation, generation + 1, __ATOMIC_RELEASE);
+    return 0;
+  }
+  for (uint32_t i = 0; i < policy->spins; i++) {
+    if (__atomic_load_n(&barrier->generation, __ATOMIC_ACQUIRE) != generation) return 0;
+    pause_core();
+  }
+  for (uint32_t i = 0; i < policy->yields; i++) {
+    if (__atomic_load_n(&barrier->generation, __ATOMIC_ACQUIRE) != generation) return 0;
+    sched_yield();
+  }
+  uint64_t start = timeout_ms ? ck_monotonic_ns() : 0;
+  struct timespec nap = {0, (long)policy->sleep_us * 1000};
+  while (__atomic_load_n(&barrier->generation, __ATOMIC_ACQUIRE) == generation) {
+    if (timeout_ms && ck_monotonic_ns() - start > timeout_ms * 1000000u) return 1;
+    nanosleep(&nap, 0);
+  }
+  return 0;
+}
+
+static volatile sig_atomic_t received = 0;
+
+static void remember(int number) {
+  if (!received) received = number;
+}
+
+void ck_install_signal_flag(void) {
+  struct sigaction action;
+  memset(&action, 0, sizeof action);
+  action.sa_handler = remember;
+  action.sa_flags = SA_RESTART;
+  sigaction(SIGUSR1, &action, 0);
+  sigaction(SIGUSR2, &action, 0);
+  sigaction(SIGTERM, &action, 0);
+  action.sa_handler = SIG_IGN;
+  sigaction(SIGPIPE, &action, 0);
+  sigaction(SIGXFSZ, &action, 0);
+}
+
+int ck_signal_received(void) { return received; }

@@ -1,0 +1,193 @@
+import Basics
+package import CKernels
+import Glibc
+import MPI
+
+/// The memory one node's ranks train in: one copy of the parameters, the optimizer's state, the
+/// gradient slots and a control block. Nothing is copied between ranks: each rank reads the slots
+/// and writes its own slice in place.
+package final class NodeArena {
+  /// What the arena must hold.
+  package struct Sizes: Sendable, Equatable {
+    package var parameters: Int
+    package var stateSlots: Int
+    package var gradientSlots: Int
+    package var leaves: Int
+    package var blocks: Int
+    /// Fixed chunks of the largest evaluation.
+    package var chunks: Int
+
+    package init(
+      parameters: Int, stateSlots: Int, gradientSlots: Int, leaves: Int, blocks: Int, chunks: Int
+    ) {
+      self.parameters = parameters
+      self.stateSlots = stateSlots
+      self.gradientSlots = gradientSlots
+      self.leaves = leaves
+      self.blocks = blocks
+      self.chunks = chunks
+    }
+
+    /// Bytes of the shared window.
+    package func byteCount(ranks: Int) -> Int { Layout(self, ranks: ranks).byteCount }
+  }
+
+  /// Sums of one leaf or one evaluation chunk, a cache line each.
+  package struct LeafSums: BitwiseCopyable, Sendable {
+    package var loss = 0.0
+    package var weight = 0.0
+    package var correct = 0.0
+    package var absolute = 0.0
+    private var padding: (Double, Double, Double, Double) = (0, 0, 0, 0)
+    package init() {}
+    package init(_ sums: ck_loss_sums) {
+      loss = sums.loss
+      weight = sums.weight
+      correct = sums.correct
+      absolute = sums.absolute
+    }
+  }
+
+  /// Byte offsets of the sections; each starts on a page.
+  private struct Layout {
+    var directive = 0
+    var statuses = 0
+    var leaves = 0
+    var blocks = 0
+    var chunks = 0
+    var parameters = 0
+    var state = 0
+    var gradients = 0
+    var arenaStride = 0
+    var byteCount = 0
+
+    init(_ sizes: Sizes, ranks: Int) {
+      var end = 4096
+      func section(_ bytes: Int) -> Int {
+        defer { end = (end + bytes + 4095) / 4096 * 4096 }
+        return end
+      }
+      directive = section(NodeArena.directiveBytes)
+      statuses = section(ranks * MemoryLayout<RankStatus>.stride)
+      leaves = section(sizes.leaves * MemoryLayout<LeafSums>.stride)
+      blocks = section(sizes.blocks * MemoryLayout<BlockSums>.stride)
+      chunks = section(sizes.chunks * MemoryLayout<LeafSums>.stride)
+      arenaStride = (sizes.parameters * 4 + 4095) / 4096 * 4096
+      parameters = section(arenaStride)
+      state = section(arenaStride * sizes.stateSlots)
+      gradients = section(arenaStride * sizes.gradientSlots)
+      byteCount = end
+    }
+  }
+
+  /// Partial sums of one parameter block.
+  package struct BlockSums: BitwiseCopyable, Sendable {
+    package var squaredNorm = 0.0
+    package var penalty = 0.0
+  }
+
+  private static let directiveBytes = 512
+
+  package let sizes: Sizes
+  package let parameters: UnsafeMutablePointer<Float>
+  /// One pointer a state array.
+  package let state: [UnsafeMutablePointer<Float>]
+  package let gradientSlots: [UnsafeMutablePointer<Float>]
+  package let leaves: UnsafeMutablePointer<LeafSums>
+  package let blocks: UnsafeMutablePointer<BlockSums>
+  package let chunks: UnsafeMutablePointer<LeafSums>
+  package let statuses: UnsafeMutablePointer<RankStatus>
+  package let own: UnsafeMutablePointer<RankStatus>
+  package var backing: SharedSegment.Backing { segment.backing }
+  package var byteCount: Int { segment.byteCount }
+  /// Ranks of this node.
+  package var rankCount: Int { participants }
+
+  private let segment: SharedSegment
+  private let directiveBase: UnsafeMutableRawPointer
+  private let barrierState: UnsafeMutablePointer<ck_barrier>
+  private let participants: Int
+  private var policy: ck_wait_policy
+  private let timeoutMilliseconds: UInt64
+
+  /// Collective: every rank of `group`.
+  /// - Parameters:
+  ///   - cores: cores the ranks of this node may use together; fewer than ranks: nobody spins.
+  ///   - hangTimeoutSeconds: how long a rank waits for another before it ends the job.
+  package init(
+    group: RankGroup, sizes: Sizes, cores: Int, hangTimeoutSeconds: Double
+  ) throws {
+    self.sizes = sizes
+    let ranks = group.node.size
+    let layout = Layout(sizes, ranks: ranks)
+    segment = try SharedSegment(
+      in: group, byteCount: layout.byteCount,
+      purpose: "the window of parameters and gradients")
+    let base = segment.base
+    func pointer<Element>(_ offset: Int, to: Element.Type) -> UnsafeMutablePointer<Element> {
+      (base + offset).assumingMemoryBound(to: Element.self)
+    }
+    barrierState = pointer(0, to: ck_barrier.self)
+    directiveBase = base + layout.directive
+    statuses = pointer(layout.statuses, to: RankStatus.self)
+    leaves = pointer(layout.leaves, to: LeafSums.self)
+    blocks = pointer(layout.blocks, to: BlockSums.self)
+    chunks = pointer(layout.chunks, to: LeafSums.self)
+    parameters = pointer(layout.parameters, to: Float.self)
+    state = (0..<sizes.stateSlots).map {
+      pointer(layout.state + $0 * layout.arenaStride, to: Float.self)
+    }
+    gradientSlots = (0..<sizes.gradientSlots).map {
+      pointer(layout.gradients + $0 * layout.arenaStride, to: Float.self)
+    }
+    own = statuses + group.node.rank
+    own.pointee.rank = Int32(group.rank)
+    own.pointee.process = getpid()
+    participants = ranks
+    policy = ck_wait_policy(spins: cores >= ranks ? 4000 : 0, yields: 2000, sleep_us: 50)
+    timeoutMilliseconds = UInt64(max(1, hangTimeoutSeconds) * 1000)
+    try group.node.barrier()
+  }
+
+  /// Where rank 0 writes what the next step does; read by all between the barriers.
+  package func directive<Payload: BitwiseCopyable>(
+    as: Payload.Type
+  ) -> UnsafeMutablePointer<Payload> {
+    precondition(MemoryLayout<Payload>.size <= Self.directiveBytes, "the directive is too long")
+    return directiveBase.assumingMemoryBound(to: Payload.self)
+  }
+
+  /// Waits for every rank of the node. Collective. All writes before are visible after.
+  /// - Throws: `Failure.rankLost` naming who did not come and what it was doing.
+  package func barrier() throws {
+    own.pointee.arrivals &+= 1
+    let start = ck_monotonic_ns()
+    let late = ck_barrier_wait(
+      barrierState, UInt32(participants), &policy, timeoutMilliseconds)
+    own.pointee.waitNanoseconds &+= ck_monotonic_ns() - start
+    if late != 0 { throw missingRanks() }
+  }
+
+  /// Says what this rank does now, for reports about waiting.
+  package func enter(_ phase: RankStatus.Phase) {
+    own.pointee.phase = phase
+    own.pointee.since = ck_monotonic_ns()
+  }
+
+  private func missingRanks() -> Failure {
+    let mine = own.pointee.arrivals
+    let missing = (0..<participants).map { statuses[$0] }.filter { $0.arrivals < mine }
+    let now = ck_monotonic_ns()
+    let names = missing.map { status in
+      let seconds = (now &- status.since) / 1_000_000_000
+      return "rank \(status.rank) (process \(status.process)) has been \(status.phase) for "
+        + "\(seconds) s"
+    }
+    return Failure(
+      .rankLost,
+      "rank \(own.pointee.rank) waited \(timeoutMilliseconds / 1000) s: "
+        + (names.isEmpty ? "a rank left the barrier" : names.joined(separator: "; ")),
+      remedy: "Continue with --resume latest. If the work really takes that long, raise "
+        + "--hang-timeout.")
+  }
+}

@@ -1,0 +1,61 @@
+import Basics
+
+extension DatasetDescription {
+  /// Itself, once it is known that there are rows and that sizes and offsets fit 63 bits.
+  ///
+  /// - Throws: `Failure.badData`.
+  func checked() throws -> DatasetDescription {
+    // Half the range for three parts and their padding.
+    let total = rows.values.reduce(0 as Int?) { sum, rows in
+      guard let sum, rows >= 0,
+        let features = Shape.checkedCount(featureShape + [rows, featureType.byteCount]),
+        let targets = Shape.checkedCount([rows, target.byteCount]),
+        max(features, targets) < Int.max / 16
+      else { return nil }
+      return sum + features + targets
+    }
+    guard let total else {
+      throw Failure.badData(
+        "\(name): \(rows.values.max() ?? 0) rows of features \(Shape(featureShape)) are too many")
+    }
+    guard total > 0, featureCount > 0 else {
+      throw Failure.badData("\(name): expected rows with features, found none")
+    }
+    return self
+  }
+
+  /// Makes sure a model that knows `other` can take this data.
+  ///
+  /// - Throws: `Failure.badData` naming both sides where shapes, types or classes differ.
+  func requireMatch(_ other: DatasetDescription) throws {
+    func require(_ same: Bool, _ what: String, _ own: String, _ others: String) throws {
+      guard !same else { return }
+      throw Failure.badData(
+        "\(name): \(what) \(own), but \(other.name) has \(others)",
+        remedy: "Both must be prepared in the same way.")
+    }
+    try require(
+      featureShape == other.featureShape, "features have shape", "\(Shape(featureShape))",
+      "\(Shape(other.featureShape))")
+    try require(
+      featureType == other.featureType && divisor == other.divisor, "features are",
+      "\(featureType.rawValue) divided by \(divisor)",
+      "\(other.featureType.rawValue) divided by \(other.divisor)")
+    if hasTargets {
+      try require(target == other.target, "the target is", target.summary, other.target.summary)
+    }
+  }
+}
+
+extension TargetDescription {
+  /// For messages: `3 classes (a, b, c)` or `2 values`.
+  var summary: String {
+    switch self {
+    case .classes(let names):
+      let listed = names.prefix(10).joined(separator: ", ") + (names.count > 10 ? ", …" : "")
+      return "\(names.count) classes (\(listed))"
+    case .values(let width):
+      return width == 1 ? "one value" : "\(width) values"
+    }
+  }
+}

@@ -1,0 +1,3 @@
+import DistTrain
+
+@main struct CustomModel { static func main() {} }

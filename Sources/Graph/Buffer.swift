@@ -1,0 +1,81 @@
+/// A stretch of one of a plan's memories; its address is known when the plan is bound.
+package final class Buffer {
+  package enum Space: Int, CaseIterable, Sendable {
+    /// The batch's features, and its targets (class indices or values).
+    case features, targets
+    /// The shared parameters, and the gradient slot this execution writes.
+    case parameters, gradients
+    /// Activations, their gradients, scratch: reused by lifetime.
+    case workspace
+  }
+
+  package let space: Space
+  /// Elements of 4 bytes.
+  package let count: Int
+  package internal(set) var offset: Int
+  /// When it is in use, in the plan's time: forward of node i is i, backward comes after.
+  var lifetime: ClosedRange<Int>
+
+  init(_ space: Space, count: Int, offset: Int = 0, lifetime: ClosedRange<Int> = 0...0) {
+    self.space = space
+    self.count = count
+    self.offset = offset
+    self.lifetime = lifetime
+  }
+
+  func use(at time: Int) {
+    lifetime = min(lifetime.lowerBound, time)...max(lifetime.upperBound, time)
+  }
+}
+
+/// The addresses of the five memories during an execution.
+package struct MemoryBases {
+  private var bases: [UnsafeMutablePointer<Float>?] = .init(
+    repeating: nil, count: Buffer.Space.allCases.count)
+
+  package init() {}
+
+  package subscript(space: Buffer.Space) -> UnsafeMutablePointer<Float>? {
+    get { bases[space.rawValue] }
+    set { bases[space.rawValue] = newValue }
+  }
+
+  func address(of buffer: Buffer) -> UnsafeMutablePointer<Float> {
+    guard let base = bases[buffer.space.rawValue] else {
+      preconditionFailure("a plan ran before its \(buffer.space) memory was bound")
+    }
+    return base + buffer.offset
+  }
+}
+
+/// A piece of a plan that can be run again and again: everything it needs is made beforehand.
+package protocol Kernel: AnyObject {
+  /// Looks up addresses; called again when a memory moves.
+  func bind(_ bases: MemoryBases)
+  func run() throws
+}
+
+/// A kernel of our own: a closure over resolved pointers, in the order of `buffers`.
+package final class ClosureKernel: Kernel {
+  package typealias Pointers = UnsafeMutablePointer<UnsafeMutablePointer<Float>>
+
+  private let buffers: [Buffer]
+  private let pointers: Pointers
+  private let body: (Pointers) -> Void
+
+  package init(_ buffers: [Buffer], body: @escaping (Pointers) -> Void) {
+    self.buffers = buffers
+    self.body = body
+    pointers = .allocate(capacity: max(1, buffers.count))
+  }
+
+  deinit { pointers.deallocate() }
+
+  package func bind(_ bases: MemoryBases) {
+    for (index, buffer) in buffers.enumerated() {
+      (pointers + index).initialize(to: bases.address(of: buffer))
+    }
+  }
+
+  package func run() { body(pointers) }
+}

@@ -1,0 +1,136 @@
+package import Basics
+import CKernels
+import COneDNN
+
+/// An element-wise function, by oneDNN's eltwise primitive; ReLU by a loop of our own, because
+/// oneDNN's turns NaN into 0.
+package enum Activation: Operation, Hashable {
+  /// max(0, x), NaN for NaN; derivative 0 at 0, as in PyTorch.
+  case relu
+  /// x > 0 ? x : slope·x.
+  case leakyRelu(slope: Float)
+  /// x > 0 ? x : e^x − 1.
+  case elu
+  /// x·Φ(x), or its tanh approximation.
+  case gelu(tanh: Bool)
+  /// x·σ(x).
+  case silu
+  case sigmoid
+  case tanh
+  /// log(1 + e^x).
+  case softplus
+
+  package var name: String {
+    switch self {
+    case .relu: "relu"
+    case .leakyRelu: "leaky-relu"
+    case .elu: "elu"
+    case .gelu: "gelu"
+    case .silu: "silu"
+    case .sigmoid: "sigmoid"
+    case .tanh: "tanh"
+    case .softplus: "softplus"
+    }
+  }
+
+  package var backwardReads: BackwardReads { .inputs }
+
+  package func outputShape(_ inputs: [Shape]) throws(ShapeMismatch) -> Shape { inputs[0] }
+
+  package func compile(_ site: Site) throws -> CompiledOperation {
+    if self == .relu { return compileRelu(site) }
+    let layout = try plainDescriptor([site.outputShape.count])
+    var data = layout
+    var forward = dnnl_eltwise_desc_t()
+    try check(
+      "dnnl_eltwise_forward_desc_init",
+      dnnl_eltwise_forward_desc_init(
+        &forward, dnnl_forward_training, algorithm, &data, alpha, 0))
+    let kernel = try PrimitiveKernel(
+      &forward, site: site, during: .forward,
+      arguments: [
+        .init(index: dt_arg_src(), descriptor: layout, buffer: site.inputs[0]),
+        .init(index: dt_arg_dst(), descriptor: layout, buffer: site.output),
+      ])
+    guard let upstream = site.outputGradient, let target = site.inputGradients[0] else {
+      return CompiledOperation(forward: [kernel])
+    }
+
+    var difference = layout
+    var backward = dnnl_eltwise_desc_t()
+    try check(
+      "dnnl_eltwise_backward_desc_init",
+      dnnl_eltwise_backward_desc_init(&backward, algorithm, &difference, &data, alpha, 0))
+    let (result, addition) = accumulation(into: target, count: site.outputShape.count, site)
+    let backwardKernel = try PrimitiveKernel(
+      &backward, site: site, during: .backward,
+      arguments: [
+        .init(index: dt_arg_src(), descriptor: layout, buffer: site.inputs[0]),
+        .init(index: dt_arg_diff_dst(), descriptor: layout, buffer: upstream),
+        .init(index: dt_arg_diff_src(), descriptor: layout, buffer: result),
+      ], forwardHint: kernel)
+    return CompiledOperation(forward: [kernel], backward: [backwardKernel] + addition)
+  }
+
+  private func compileRelu(_ site: Site) -> CompiledOperation {
+    let count = site.outputShape.count
+    let forward = ClosureKernel([site.inputs[0], site.output]) { pointers in
+      ck_relu(pointers[0], pointers[1], count)
+    }
+    guard let upstream = site.outputGradient, let target = site.inputGradients[0] else {
+      return CompiledOperation(forward: [forward])
+    }
+    let (result, addition) = accumulation(into: target, count: count, site)
+    let copy = ClosureKernel([upstream, site.inputs[0], result]) { pointers in
+      pointers[2].update(from: pointers[0], count: count)
+      ck_relu_mask(pointers[2], pointers[1], count)
+    }
+    return CompiledOperation(forward: [forward], backward: [copy] + addition)
+  }
+
+  private var algorithm: dnnl_alg_kind_t {
+    switch self {
+    case .relu, .leakyRelu: dnnl_eltwise_relu
+    case .elu: dnnl_eltwise_elu
+    case .gelu(let tanh): tanh ? dnnl_eltwise_gelu_tanh : dnnl_eltwise_gelu_erf
+    case .silu: dnnl_eltwise_swish
+    case .sigmoid: dnnl_eltwise_logistic
+    case .tanh: dnnl_eltwise_tanh
+    case .softplus: dnnl_eltwise_soft_relu
+    }
+  }
+
+  private var alpha: Float {
+    switch self {
+    case .leakyRelu(let slope): slope
+    case .elu, .silu: 1
+    default: 0
+    }
+  }
+}
+
+/// Where a primitive that cannot add writes its gradient, and the addition that follows.
+func accumulation(
+  into target: GradientTarget, count: Int, _ site: Site
+) -> (result: Buffer, addition: [any Kernel]) {
+  guard target.accumulates else { return (target.buffer, []) }
+  let fresh = site.scratch(bytes: count * 4, during: .backward)
+  let addition = ClosureKernel([target.buffer, fresh]) { pointers in
+    ck_add(pointers[0], pointers[0], pointers[1], count)
+  }
+  return (fresh, [addition])
+}
+
+/// ReLU of a value that nobody needs unrectified.
+func reluInPlace(_ buffer: Buffer) -> any Kernel {
+  let count = buffer.count
+  return ClosureKernel([buffer]) { pointers in ck_relu(pointers[0], pointers[0], count) }
+}
+
+/// The gradient through that ReLU, in place, from its result.
+func reluMask(gradient: Buffer, output: Buffer) -> any Kernel {
+  let count = output.count
+  return ClosureKernel([gradient, output]) { pointers in
+    ck_relu_mask(pointers[0], pointers[1], count)
+  }
+}

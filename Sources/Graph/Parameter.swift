@@ -1,0 +1,55 @@
+import Basics
+
+/// How a parameter starts. Every element is a pure function of (seed, parameter name, index).
+public enum Initializer: Sendable, Hashable {
+  /// U(−bound, bound).
+  case uniform(bound: Float)
+  /// N(0, deviation²).
+  case normal(deviation: Float)
+  case constant(Float)
+
+  /// PyTorch's default of linear and convolution layers, weight and bias: U(±1/√fanIn).
+  public static func fanIn(_ fanIn: Int) -> Initializer {
+    .uniform(bound: 1 / Float(max(1, fanIn)).squareRoot())
+  }
+
+  /// Writes elements `range` of the parameter `name` to `output[0 ..< range.count]`.
+  package func fill(
+    _ output: UnsafeMutablePointer<Float>, range: Range<Int>, name: String, seed: UInt64
+  ) {
+    let random = Philox(seed: seed, purpose: .initialization, stream: stableHash(name))
+    for (position, element) in range.enumerated() {
+      switch self {
+      case .uniform(let bound):
+        output[position] = (2 * random.uniform(UInt64(element)) - 1) * bound
+      case .normal(let deviation): output[position] = random.normal(UInt64(element)) * deviation
+      case .constant(let value): output[position] = value
+      }
+    }
+  }
+}
+
+/// FNV-1a, 64 bits: equal on every host and in every version, unlike `Hasher`.
+package func stableHash(_ text: String) -> UInt64 {
+  text.utf8.reduce(0xcbf2_9ce4_8422_2325) { ($0 ^ UInt64($1)) &* 0x0000_0100_0000_01b3 }
+}
+
+/// A named array that training changes; names and shapes are PyTorch's.
+public struct Parameter: Sendable, Hashable {
+  /// What it is to regularization: `l1`, `l2` and `elastic-net` leave biases and norms alone.
+  public enum Role: String, Sendable, Codable { case weight, bias, norm }
+
+  public let name: String
+  public let shape: [Int]
+  public let role: Role
+  public let initializer: Initializer
+
+  public init(_ name: String, shape: [Int], role: Role, initializer: Initializer) {
+    self.name = name
+    self.shape = shape
+    self.role = role
+    self.initializer = initializer
+  }
+
+  package var count: Int { shape.reduce(1, *) }
+}

@@ -1,0 +1,108 @@
+package import Basics
+package import CKernels
+
+/// A model compiled for one batch shape: kernels in order over five memories.
+///
+/// Making it traces the model, infers shapes, fuses activations, plans memory by lifetime and
+/// builds oneDNN primitives; running it builds nothing and allocates nothing of ours.
+package final class Plan {
+  package enum Mode: Sendable {
+    /// Forward, loss sums, and the gradient of the loss SUM for every parameter.
+    case training
+    /// Forward and loss sums.
+    case evaluation
+    /// Forward only; the result is at `output`.
+    case prediction
+  }
+
+  package let layout: ParameterLayout
+  package let batch: Int
+  package let outputShape: Shape
+  /// Elements each memory must have.
+  package let featureCount: Int
+  package let targetCount: Int
+  package let workspaceCount: Int
+  /// Layer names, operations and shapes in forward order, for `inspect`.
+  package let steps: [Step]
+
+  package struct Step: Sendable {
+    package let layer: String
+    package let operation: String
+    package let shape: Shape
+    package let parameterCount: Int
+  }
+
+  private let kernels: [any Kernel]
+  private let outputBuffer: Buffer
+  private let sums: UnsafeMutablePointer<ck_loss_sums>
+  private var bases = MemoryBases()
+
+  /// - Parameters:
+  ///   - input: the shape of the features, batch axis first.
+  ///   - model: called once with a symbolic tensor.
+  /// - Throws: `Failure` naming the layer whose shapes do not fit.
+  package init(
+    input: Shape, loss: Loss, mode: Mode, engine: ComputeEngine, model: (Tensor) -> Tensor
+  ) throws {
+    let trace = Trace()
+    let inputTensor = trace.input(input)
+    let result = model(inputTensor)
+    if let failure = trace.failure { throw failure }
+    guard result.trace === trace else {
+      throw Failure.usage("the model returned a tensor of another trace")
+    }
+    layout = ParameterLayout(trace.parameters)
+    batch = input[0]
+    outputShape = Shape(result.shape)
+    do throws(ShapeMismatch) {
+      if mode != .prediction { try loss.checkOutput(outputShape) }
+    } catch {
+      throw Failure.usage(error.message, remedy: "Change the model's last layer or the loss.")
+    }
+    sums = .allocate(capacity: 1)
+    sums.initialize(to: ck_loss_sums())
+
+    var compiler = PlanCompiler(
+      nodes: PlanCompiler.fuse(trace.nodes, result: result.id), layout: layout,
+      mode: mode, engine: engine)
+    let compiled = try compiler.compile(loss: loss, result: result.id, sums: sums)
+    kernels = compiled.kernels
+    outputBuffer = compiled.output
+    workspaceCount = compiled.workspaceCount
+    featureCount = input.count
+    targetCount = batch * loss.targetsPerSample(output: outputShape)
+    steps = compiler.steps
+  }
+
+  deinit { sums.deallocate() }
+
+  /// Sets the memories. `gradients` may move between runs (another slot); the rest usually stays.
+  package func bind(
+    features: UnsafeMutablePointer<Float>, targets: UnsafeMutablePointer<Float>,
+    parameters: UnsafeMutablePointer<Float>, gradients: UnsafeMutablePointer<Float>?,
+    workspace: UnsafeMutablePointer<Float>
+  ) {
+    if bases[.features] == features && bases[.targets] == targets
+      && bases[.parameters] == parameters && bases[.gradients] == gradients
+      && bases[.workspace] == workspace
+    {
+      return
+    }
+    bases[.features] = features
+    bases[.targets] = targets
+    bases[.parameters] = parameters
+    bases[.gradients] = gradients
+    bases[.workspace] = workspace
+    for kernel in kernels { kernel.bind(bases) }
+  }
+
+  /// Runs every kernel; the sums are over this batch's samples.
+  package func run() throws -> ck_loss_sums {
+    sums.pointee = ck_loss_sums()
+    for kernel in kernels { try kernel.run() }
+    return sums.pointee
+  }
+
+  /// The model's result of the last run, `outputShape` elements.
+  package var output: UnsafePointer<Float> { UnsafePointer(bases.address(of: outputBuffer)) }
+}

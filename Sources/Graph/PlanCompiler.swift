@@ -1,0 +1,183 @@
+import Basics
+import CKernels
+
+/// Turns a trace into kernels and buffers: the inside of `Plan`.
+///
+/// Time runs 0 ..< n forward, n for the loss, and backward of node i at 2n − i; a buffer's
+/// lifetime is an interval of it.
+struct PlanCompiler {
+  let nodes: [Trace.Node]
+  let layout: ParameterLayout
+  let mode: Plan.Mode
+  let engine: ComputeEngine
+  private(set) var steps: [Plan.Step] = []
+
+  private var values: [Buffer?]
+  private var gradients: [Buffer?]
+  private var workspace: [Buffer] = []
+
+  init(nodes: [Trace.Node], layout: ParameterLayout, mode: Plan.Mode, engine: ComputeEngine) {
+    self.nodes = nodes
+    self.layout = layout
+    self.mode = mode
+    self.engine = engine
+    values = Array(repeating: nil, count: nodes.count)
+    gradients = Array(repeating: nil, count: nodes.count)
+  }
+
+  /// Joins an activation to the operation before it where that operation can take it along and
+  /// nobody else reads the value in between.
+  static func fuse(_ nodes: [Trace.Node], result: Int) -> [Trace.Node] {
+    var fused = nodes
+    let uses = useCounts(nodes, result: result)
+    for (id, node) in nodes.enumerated() {
+      guard case .operation(let operation) = node.kind, let activation = operation as? Activation,
+        let producer = node.inputs.first, uses[producer] == 1,
+        case .operation(let previous) = fused[producer].kind,
+        let joined = previous.fused(with: activation)
+      else { continue }
+      let source = fused[producer]
+      fused[id] = Trace.Node(
+        kind: .operation(joined), inputs: source.inputs, shape: node.shape,
+        layer: source.layer, requiresGradient: node.requiresGradient)
+      // Nothing reads the producer any more: it becomes a node without inputs or kernels.
+      fused[producer] = Trace.Node(
+        kind: .input, inputs: [], shape: [], layer: source.layer, requiresGradient: false)
+    }
+    return fused
+  }
+
+  private static func useCounts(_ nodes: [Trace.Node], result: Int) -> [Int] {
+    var counts = Array(repeating: 0, count: nodes.count)
+    for node in nodes { for input in node.inputs { counts[input] += 1 } }
+    counts[result] += 1
+    return counts
+  }
+
+  mutating func compile(
+    loss: Loss, result: Int, sums: UnsafeMutablePointer<ck_loss_sums>
+  ) throws -> (kernels: [any Kernel], output: Buffer, workspaceCount: Int) {
+    let lossTime = nodes.count
+    let uses = PlanCompiler.useCounts(nodes, result: result)
+    makeBuffers(uses: uses, result: result)
+    guard let output = values[result] else {
+      throw Failure.usage("the model returns a parameter or an unused tensor")
+    }
+    output.use(at: lossTime)
+
+    var forward: [any Kernel] = []
+    var backward: [any Kernel] = []
+    if mode != .prediction {
+      let gradient = mode == .training ? gradients[result] : nil
+      gradient?.use(at: lossTime)
+      let targets = Buffer(.targets, count: nodes[result].shape.count)
+      forward.append(
+        loss.compile(
+          output: output, shape: nodes[result].shape, targets: targets, gradient: gradient,
+          sums: sums))
+    }
+
+    // From the last node to the first, so that the first to write a gradient in the order of
+    // execution is the first seen here.
+    var written = Array(repeating: false, count: nodes.count)
+    for id in nodes.indices.reversed() {
+      guard case .operation(let operation) = nodes[id].kind else { continue }
+      let compiled = try compile(operation, id: id, written: &written)
+      forward.insert(contentsOf: compiled.forward, at: 0)
+      backward.append(contentsOf: compiled.backward)
+      let parameterCount = nodes[id].inputs.reduce(0) {
+        if case .parameter(let parameter) = nodes[$1].kind { $0 + parameter.count } else { $0 }
+      }
+      steps.insert(
+        Plan.Step(
+          layer: nodes[id].layer, operation: operation.name, shape: nodes[id].shape,
+          parameterCount: parameterCount), at: 0)
+    }
+    if mode != .prediction || nodes.indices.contains(result) {
+      // The result outlives the run: a caller may read it.
+      output.use(at: 2 * nodes.count + 1)
+    }
+    return (forward + backward, output, WorkspaceAllocator.place(workspace))
+  }
+
+  private mutating func makeBuffers(uses: [Int], result: Int) {
+    let offsets = Dictionary(
+      uniqueKeysWithValues: layout.entries.map { ($0.parameter.name, $0.offset) })
+    for (id, node) in nodes.enumerated() {
+      switch node.kind {
+      case .input:
+        values[id] = Buffer(.features, count: node.shape.count)
+      case .parameter(let parameter):
+        let offset = offsets[parameter.name] ?? 0
+        values[id] = Buffer(.parameters, count: parameter.count, offset: offset)
+        if mode == .training {
+          gradients[id] = Buffer(.gradients, count: parameter.count, offset: offset)
+        }
+      case .operation(let operation):
+        let isView = operation is Reshape
+        let source = node.inputs[0]
+        values[id] = isView ? values[source] : workspaceBuffer(node.shape.count, from: id)
+        guard mode == .training, node.requiresGradient else { continue }
+        // A view shares its gradient only with a producer that nobody else reads.
+        let shares = isView && uses[source] == 1 && gradients[source]?.space == .workspace
+        gradients[id] =
+          shares ? gradients[source] : workspaceBuffer(node.shape.count, from: backwardTime(id))
+      }
+    }
+  }
+
+  private func backwardTime(_ id: Int) -> Int { 2 * nodes.count - id }
+
+  private mutating func workspaceBuffer(_ count: Int, from time: Int) -> Buffer {
+    let buffer = Buffer(.workspace, count: count, lifetime: time...time)
+    workspace.append(buffer)
+    return buffer
+  }
+
+  private mutating func compile(
+    _ operation: any Operation, id: Int, written: inout [Bool]
+  ) throws -> CompiledOperation {
+    let node = nodes[id]
+    let time = backwardTime(id)
+    let inputs = node.inputs.compactMap { values[$0] }
+    guard let output = values[id], inputs.count == node.inputs.count else {
+      throw Failure.internalError("layer \(node.layer): a value has no buffer")
+    }
+    for buffer in inputs { buffer.use(at: id) }
+    output.use(at: id)
+
+    let outputGradient = gradients[id]
+    var targets: [GradientTarget?] = node.inputs.map { _ in nil }
+    if let outputGradient {
+      outputGradient.use(at: time)
+      if operation.backwardReads.contains(.inputs) { for buffer in inputs { buffer.use(at: time) } }
+      if operation.backwardReads.contains(.output) { output.use(at: time) }
+      for (position, input) in node.inputs.enumerated() {
+        guard let gradient = gradients[input], gradient !== outputGradient else { continue }
+        gradient.use(at: time)
+        targets[position] = GradientTarget(buffer: gradient, accumulates: written[input])
+        written[input] = true
+      }
+    }
+
+    var scratch: [Buffer] = []
+    let site = Site(
+      engine: engine, inputs: inputs, inputShapes: node.inputs.map { nodes[$0].shape },
+      output: output, outputShape: node.shape, outputGradient: outputGradient,
+      inputGradients: targets
+    ) { count, during in
+      let lifetime =
+        switch during {
+        case .forward: id...id
+        case .backward: time...time
+        case .both: id...time
+        }
+      let buffer = Buffer(.workspace, count: count, lifetime: lifetime)
+      scratch.append(buffer)
+      return buffer
+    }
+    let compiled = try operation.compile(site)
+    workspace.append(contentsOf: scratch)
+    return compiled
+  }
+}

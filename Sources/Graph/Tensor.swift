@@ -1,0 +1,99 @@
+package import Basics
+
+/// A symbolic array: one value of a traced model, with its shape. Axis 0 is the batch.
+///
+/// Operations on it are recorded, not computed; a `Plan` compiles the record. A shape that does
+/// not fit is remembered with the layer's name and reported when the plan is made.
+public struct Tensor {
+  package let trace: Trace
+  package let id: Int
+
+  /// `[batch, …]`; empty after an error.
+  public var shape: [Int] { trace.nodes[id].shape.extents }
+
+  /// Records `operation` on this and further tensors.
+  /// - Parameter layer: what an error calls it: `0 (linear)`.
+  package func applying(
+    _ operation: any Operation, _ others: [Tensor] = [], layer: String? = nil
+  ) -> Tensor {
+    trace.record(operation, inputs: [id] + others.map(\.id), layer: layer ?? operation.name)
+  }
+
+  /// The value of `parameter` in this trace; the same name gives the same tensor.
+  public func parameter(_ parameter: Parameter) -> Tensor { trace.parameter(parameter) }
+}
+
+/// The record of one call of a model: nodes in the order of their calculation.
+package final class Trace {
+  package struct Node {
+    package enum Kind {
+      case input
+      case parameter(Parameter)
+      case operation(any Operation)
+    }
+    package let kind: Kind
+    package let inputs: [Int]
+    package let shape: Shape
+    /// The layer an error or a report names.
+    package let layer: String
+    package let requiresGradient: Bool
+  }
+
+  package private(set) var nodes: [Node] = []
+  /// Parameters in the order of their first use.
+  package private(set) var parameters: [Parameter] = []
+  /// The first thing that did not fit.
+  package private(set) var failure: Failure?
+  private var parameterNodes: [String: Int] = [:]
+
+  package init() {}
+
+  package func input(_ shape: Shape) -> Tensor {
+    append(Node(kind: .input, inputs: [], shape: shape, layer: "input", requiresGradient: false))
+  }
+
+  func parameter(_ parameter: Parameter) -> Tensor {
+    if let known = parameterNodes[parameter.name] {
+      if nodes[known].shape.extents != parameter.shape {
+        fail(
+          "parameter \(parameter.name) is used with two shapes: \(nodes[known].shape) and "
+            + "\(Shape(parameter.shape))")
+      }
+      return Tensor(trace: self, id: known)
+    }
+    let tensor = append(
+      Node(
+        kind: .parameter(parameter), inputs: [], shape: Shape(parameter.shape),
+        layer: parameter.name, requiresGradient: true))
+    parameterNodes[parameter.name] = tensor.id
+    parameters.append(parameter)
+    return tensor
+  }
+
+  fileprivate func record(_ operation: any Operation, inputs: [Int], layer: String) -> Tensor {
+    var shape: Shape = []
+    if failure == nil {
+      do throws(ShapeMismatch) {
+        shape = try operation.outputShape(inputs.map { nodes[$0].shape })
+      } catch {
+        fail("layer \(layer): \(error.message)")
+      }
+    }
+    return append(
+      Node(
+        kind: .operation(operation), inputs: inputs, shape: shape, layer: layer,
+        requiresGradient: inputs.contains { nodes[$0].requiresGradient }))
+  }
+
+  /// Remembers the first error; later ones are its consequences.
+  package func fail(_ message: String) {
+    if failure == nil {
+      failure = .usage(message, remedy: "Change the model, or the data it is given.")
+    }
+  }
+
+  private func append(_ node: Node) -> Tensor {
+    nodes.append(node)
+    return Tensor(trace: self, id: nodes.count - 1)
+  }
+}

@@ -1,0 +1,88 @@
+import COpenMPI
+
+/// Messages between two ranks (MPI 3.1, chapter 3).
+extension Communicator {
+  package borrowing func send<Element: MPIElement>(
+    _ buffer: UnsafeBufferPointer<Element>, to destination: Int, tag: Int = 0
+  ) throws(MPIError) {
+    try check(
+      "MPI_Send",
+      MPI_Send(
+        buffer.baseAddress, buffer.mpiCount, Element.datatype, Int32(destination), Int32(tag),
+        handle))
+  }
+
+  package borrowing func receive<Element: MPIElement>(
+    into buffer: UnsafeMutableBufferPointer<Element>, from source: Int, tag: Int = 0
+  ) throws(MPIError) {
+    try check(
+      "MPI_Recv",
+      MPI_Recv(
+        buffer.baseAddress, buffer.mpiCount, Element.datatype, Int32(source), Int32(tag), handle,
+        dt_status_ignore()))
+  }
+
+  /// Starts a send; `buffer` must stay untouched until the request is waited for.
+  package borrowing func startSend<Element: MPIElement>(
+    _ buffer: UnsafeBufferPointer<Element>, to destination: Int, tag: Int = 0
+  ) throws(MPIError) -> Request {
+    var request = dt_request_null()
+    try check(
+      "MPI_Isend",
+      MPI_Isend(
+        buffer.baseAddress, buffer.mpiCount, Element.datatype, Int32(destination), Int32(tag),
+        handle, &request))
+    return Request(owning: request)
+  }
+
+  /// Starts a receive; `buffer` must stay untouched until the request is waited for.
+  package borrowing func startReceive<Element: MPIElement>(
+    into buffer: UnsafeMutableBufferPointer<Element>, from source: Int, tag: Int = 0
+  ) throws(MPIError) -> Request {
+    var request = dt_request_null()
+    try check(
+      "MPI_Irecv",
+      MPI_Irecv(
+        buffer.baseAddress, buffer.mpiCount, Element.datatype, Int32(source), Int32(tag), handle,
+        &request))
+    return Request(owning: request)
+  }
+
+  /// Starts an in-place allreduce; `buffer` must stay untouched until the request is waited for.
+  /// Collective: every rank, in the same order.
+  package borrowing func startAllreduce<Element: MPIElement>(
+    _ buffer: UnsafeMutableBufferPointer<Element>, _ reduction: Reduction
+  ) throws(MPIError) -> Request {
+    var request = dt_request_null()
+    try check(
+      "MPI_Iallreduce",
+      MPI_Iallreduce(
+        dt_in_place(), buffer.baseAddress, buffer.mpiCount, Element.datatype, reduction.operation,
+        handle, &request))
+    return Request(owning: request)
+  }
+}
+
+/// An operation under way. It must be waited for: dropping one is a programmer's error, because
+/// MPI still writes to its buffer.
+package struct Request: ~Copyable {
+  private var handle: MPI_Request?
+
+  init(owning handle: MPI_Request?) { self.handle = handle }
+
+  /// Blocks until the operation is complete and its buffer may be used again.
+  package consuming func wait() throws(MPIError) {
+    var copy = handle
+    discard self
+    try check("MPI_Wait", MPI_Wait(&copy, dt_status_ignore()))
+  }
+
+  /// Whether the operation is complete; `wait` must still be called, and then returns at once.
+  package mutating func isComplete() throws(MPIError) -> Bool {
+    var flag: Int32 = 0
+    try check("MPI_Request_get_status", MPI_Request_get_status(handle, &flag, dt_status_ignore()))
+    return flag != 0
+  }
+
+  deinit { preconditionFailure("an MPI request was dropped without wait()") }
+}

@@ -1,0 +1,61 @@
+public import Graph
+
+/// A part of a model: a function of symbolic tensors with named parameters.
+public protocol Layer: Sendable {
+  /// Records this layer on `input`, shaped `[batch, …]`.
+  func callAsFunction(_ input: Tensor) -> Tensor
+}
+
+/// A whole model. Nothing more is asked of it than of a layer; the name tells readers which is
+/// meant.
+public protocol Model: Layer {}
+
+/// y = x·Wᵀ + b. Shapes: x `[batch, inputs]`, y `[batch, outputs]`.
+///
+/// Parameters are PyTorch's: `weight` `[outputs, inputs]` and `bias` `[outputs]`, both
+/// U(±1/√inputs) unless `initializer` says otherwise. PyTorch's `nn.Linear`.
+public struct Linear: Layer {
+  public let weight: Parameter
+  public let bias: Parameter?
+  let label: String
+
+  /// - Parameter name: the prefix of the parameters' names; empty gives `weight` and `bias`.
+  public init(
+    _ name: String, inputs: Int, outputs: Int, bias: Bool = true, initializer: Initializer? = nil
+  ) {
+    let prefix = name.isEmpty ? "" : name + "."
+    let start = Initializer.fanIn(inputs)
+    weight = Parameter(
+      prefix + "weight", shape: [outputs, inputs], role: .weight,
+      initializer: initializer ?? start)
+    self.bias =
+      bias
+      ? Parameter(prefix + "bias", shape: [outputs], role: .bias, initializer: start) : nil
+    label = name.isEmpty ? "linear" : "\(name) (linear)"
+  }
+
+  public func callAsFunction(_ input: Tensor) -> Tensor {
+    input.linear(
+      weight: input.parameter(weight), bias: bias.map { input.parameter($0) }, layer: label)
+  }
+}
+
+/// Layers one after another.
+public struct Sequential: Model {
+  public let layers: [any Layer]
+
+  public init(_ layers: [any Layer]) { self.layers = layers }
+
+  public func callAsFunction(_ input: Tensor) -> Tensor {
+    layers.reduce(input) { value, layer in layer(value) }
+  }
+}
+
+/// A layer without parameters, from a function: `Stateless { relu($0) }`.
+public struct Stateless: Layer {
+  let body: @Sendable (Tensor) -> Tensor
+
+  public init(_ body: @escaping @Sendable (Tensor) -> Tensor) { self.body = body }
+
+  public func callAsFunction(_ input: Tensor) -> Tensor { body(input) }
+}

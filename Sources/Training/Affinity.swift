@@ -1,0 +1,37 @@
+package import DataParallel
+import CKernels
+import MPI
+
+/// The cores this node's ranks may run on, from their affinity masks.
+package struct Affinity: Sendable {
+  /// Cores of this rank's mask.
+  package let ownCores: Int
+  /// Ranks of this node whose masks meet this rank's, itself included.
+  package let sharers: Int
+  /// Cores of all masks of this node together.
+  package let nodeCores: Int
+
+  /// Threads a rank may run without taking another's core.
+  package var threads: Int { max(1, ownCores / sharers) }
+
+  /// Collective: every rank of the node.
+  package init(_ group: RankGroup) throws {
+    let words = 16
+    var own = [UInt64](repeating: 0, count: words)
+    if ck_affinity_mask(&own, Int32(words)) != 0 { own[0] = 1 }
+    var all = [UInt64](repeating: 0, count: words * group.node.size)
+    try own.withUnsafeBufferPointer { mine in
+      try all.withUnsafeMutableBufferPointer { try group.node.allgather(mine, into: $0) }
+    }
+    var union = own
+    var meeting = 0
+    for rank in 0..<group.node.size {
+      let mask = all[rank * words..<(rank + 1) * words]
+      if zip(mask, own).contains(where: { $0 & $1 != 0 }) { meeting += 1 }
+      for (index, word) in mask.enumerated() { union[index] |= word }
+    }
+    ownCores = own.reduce(0) { $0 + $1.nonzeroBitCount }
+    nodeCores = union.reduce(0) { $0 + $1.nonzeroBitCount }
+    sharers = max(1, meeting)
+  }
+}

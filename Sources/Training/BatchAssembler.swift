@@ -1,0 +1,23 @@
+import Basics
+import Datasets
+import Graph
+
+/// Copies samples of the data set into a plan's features and targets.
+struct BatchAssembler {
+  let data: LoadedData
+  let loss: Loss
+
+  /// Row `row` of `part` becomes sample number `sample` of the batch.
+  func copy(row: Int, part: DatasetPart, to sample: Int, of plans: PlanCache) {
+    let width = data.dataset.featureCount
+    data.copyFeatures(row: row, part: part, to: plans.features.pointer + sample * width)
+    guard data.description.hasTargets else { return }
+    let targets = plans.targets.pointer
+    if loss.takesClasses {
+      let index = data.dataset.copyClass(row: row, part: part)
+      UnsafeMutableRawPointer(targets + sample).storeBytes(of: index, as: Int32.self)
+    } else {
+      data.dataset.copyValues(row: row, part: part, to: targets + sample * plans.outputCount)
+    }
+  }
+}

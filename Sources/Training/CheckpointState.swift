@@ -1,0 +1,79 @@
+import Basics
+package import Datasets
+import FoundationEssentials
+
+/// `state.json`: everything of a run at one step that is not a tensor. It holds no time, host or
+/// world size, so equal runs have equal checkpoints on any number of ranks.
+package struct CheckpointState: Codable, Sendable {
+  /// The version of this file's meaning.
+  package var format = 1
+  /// Updates done, epochs finished, samples seen.
+  package var step: Int
+  package var epoch: Int
+  package var samples: Int
+  /// The resolved configuration, option by option.
+  package var settings: [String: String]
+  package var dataset: DatasetDescription
+  package var standardization: Standardization?
+  package var stopping: EarlyStopping?
+  /// Non-finite steps skipped in a row.
+  package var skipped: Int
+  /// What equal bits depend on beside the above.
+  package var platform: Platform
+  /// Checkpoints whose figures were best, best first, with their figures.
+  package var best: [BestStep]
+
+  package struct BestStep: Codable, Sendable, Equatable {
+    package var step: Int
+    package var value: Double
+  }
+
+  package func encoded() throws -> [UInt8] {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
+    return Array(try encoder.encode(self)) + [UInt8(ascii: "\n")]
+  }
+
+  /// - Throws: `Failure.badData` naming `path`.
+  package init(decoding bytes: [UInt8], path: String) throws {
+    do {
+      self = try JSONDecoder().decode(CheckpointState.self, from: Data(bytes))
+    } catch {
+      throw Failure.badData("\(path): not the state of a checkpoint: \(error)")
+    }
+    guard format == 1 else {
+      throw Failure.badData(
+        "\(path): format \(format), expected 1",
+        remedy: "Use the program version that wrote this checkpoint.")
+    }
+    guard step >= 0, epoch >= 0, samples >= 0, skipped >= 0 else {
+      throw Failure.badData("\(path): a negative step, epoch or sample count")
+    }
+  }
+
+  package init(
+    step: Int, epoch: Int, samples: Int, settings: [String: String], dataset: DatasetDescription,
+    standardization: Standardization?, stopping: EarlyStopping?, skipped: Int,
+    best: [BestStep]
+  ) {
+    self.step = step
+    self.epoch = epoch
+    self.samples = samples
+    self.settings = settings
+    self.dataset = dataset
+    self.standardization = standardization
+    self.stopping = stopping
+    self.skipped = skipped
+    self.best = best
+    platform = .current
+  }
+
+  /// The configuration this state was saved with.
+  package func configuration(origin: String) throws -> ConfigurationSources {
+    var sources = ConfigurationSources()
+    for (name, value) in settings.sorted(by: { $0.key < $1.key }) {
+      try sources.apply(name, value, from: origin)
+    }
+    return sources
+  }
+}

@@ -1,0 +1,109 @@
+import Basics
+import Reports
+import Yams
+
+/// Where the values of a run come from: defaults, then a checkpoint that is resumed, then a
+/// configuration file, then flags; the later wins.
+package struct ConfigurationSources {
+  package private(set) var configuration = RunConfiguration()
+  /// Where each value that is not a default came from.
+  package private(set) var origins: [String: String] = [:]
+
+  package init() {}
+
+  /// - Throws: `Failure.usage` naming option and origin.
+  package mutating func apply(_ name: String, _ value: String, from origin: String) throws {
+    guard let setting = Setting.named(name) else {
+      throw Failure.usage(
+        "\(name): unknown option (from \(origin))",
+        remedy: "`swift-dist-train train --help` lists them.")
+    }
+    do {
+      try setting.read(&configuration, value)
+    } catch var failure as Failure {
+      failure.message += " (from \(origin))"
+      throw failure
+    }
+    origins[name] = origin
+  }
+
+  /// Flags, in the order of `Setting.all`.
+  package mutating func apply(flags: [String: String]) throws {
+    for setting in Setting.all {
+      if let value = flags[setting.name] {
+        try apply(setting.name, value, from: "--\(setting.name)")
+      }
+    }
+  }
+
+  /// Every key of a YAML file.
+  /// - Throws: `Failure.usage` (64) naming file, line and key.
+  package mutating func apply(file path: String) throws {
+    let text: String
+    do {
+      text = try readTextFile(path, limit: 1 << 20)
+    } catch let failure as Failure {
+      throw Failure.usage("config: " + failure.message)
+    }
+    let root: Node?
+    do {
+      root = try Yams.compose(yaml: text)
+    } catch {
+      throw Failure.usage("config: \(path): not YAML: \(error)")
+    }
+    guard case .mapping(let mapping)? = root else {
+      throw Failure.usage("config: \(path): expected a mapping of options to values")
+    }
+    var seen: Set<String> = []
+    for (key, value) in mapping {
+      let place = "\(path), line \(key.mark?.line ?? 0)"
+      guard let name = key.string, seen.insert(name).inserted else {
+        throw Failure.usage("config: \(place): '\(key.string ?? "?")' stands twice or is no name")
+      }
+      try apply(name, try ConfigurationSources.text(of: value, name: name, place), from: place)
+    }
+  }
+
+  /// A scalar as written; a list with commas.
+  private static func text(of node: Node, name: String, _ place: String) throws -> String {
+    switch node {
+    case .scalar(let scalar): return scalar.string
+    case .sequence(let items) where items.allSatisfy { $0.scalar != nil }:
+      return items.compactMap { $0.scalar?.string }.joined(separator: ",")
+    default: throw Failure.usage("\(name): expected one value (from \(place))")
+    }
+  }
+
+  /// `name: value  # origin` lines of every setting that has a value.
+  package func describe(_ resolved: RunConfiguration) -> [String] {
+    Setting.all.compactMap { setting in
+      guard let value = setting.print(resolved) else { return nil }
+      let given = setting.print(configuration) == value
+      let origin = origins[setting.name] ?? (given ? "default" : "from the data")
+      return "\(setting.name): \(ConfigurationSources.quoted(value))  # \(origin)"
+    }
+  }
+
+  /// The values that are set, as `config.yaml` and checkpoints store them.
+  package static func values(of configuration: RunConfiguration) -> [String: String] {
+    var result: [String: String] = [:]
+    for setting in Setting.all { result[setting.name] = setting.print(configuration) }
+    return result
+  }
+
+  /// `config.yaml`: plain `name: value` lines.
+  package static func yaml(of configuration: RunConfiguration) -> String {
+    Setting.all.compactMap { setting in
+      setting.print(configuration).map { "\(setting.name): \(quoted($0))\n" }
+    }.joined()
+  }
+
+  /// A YAML scalar that reads back as the same text.
+  private static func quoted(_ value: String) -> String {
+    let isPlain = value.allSatisfy {
+      $0.isASCII && ($0.isLetter || $0.isNumber || "._-/+=".contains($0))
+    }
+    let startsPlain = value.first.map { $0.isLetter || $0.isNumber || $0 == "/" } ?? false
+    return isPlain && startsPlain ? value : JSONLine.quoted(value)
+  }
+}

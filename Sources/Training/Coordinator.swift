@@ -1,0 +1,130 @@
+import Basics
+import CKernels
+import DataParallel
+import Optimizers
+
+/// Rank 0's mind: the rate of each step, when to evaluate, save and stop, and why.
+///
+/// Pure decisions on plain values; it prints and writes nothing, and every rank could run one.
+/// Only rank 0's decisions travel, in the step's directive.
+struct Coordinator {
+  enum Reason: String, Sendable {
+    case epochs, steps, signal, diverged
+    case earlyStopping = "early-stopping"
+    case stopAfter = "stop-after"
+  }
+
+  let configuration: RunConfiguration
+  let schedule: Schedule
+  let optimizer: any Optimizer
+  let stepsPerEpoch: Int
+  let totalSteps: Int
+  private let evaluation: Cadence
+  private let checkpoint: Cadence
+
+  private(set) var stopping: EarlyStopping?
+  /// Non-finite steps in a row, all skipped.
+  private(set) var skipped: Int
+  /// Checkpoints with the best figures, best first.
+  private(set) var best: [CheckpointState.BestStep]
+  private(set) var reason: Reason?
+  private var secondsAtSave: Double
+
+  /// Unsaved progress is never older than this.
+  private static let longestUnsavedSeconds = 600.0
+
+  init(
+    configuration: RunConfiguration, schedule: Schedule, optimizer: any Optimizer,
+    stepsPerEpoch: Int, totalSteps: Int, hasValidation: Bool, resuming state: CheckpointState?
+  ) throws {
+    self.configuration = configuration
+    self.schedule = schedule
+    self.optimizer = optimizer
+    self.stepsPerEpoch = stepsPerEpoch
+    self.totalSteps = totalSteps
+    evaluation = try Cadence(
+      configuration.evalEvery, option: "eval-every", stepsPerEpoch: stepsPerEpoch)
+    checkpoint = try Cadence(
+      configuration.checkpointEvery, option: "checkpoint-every", stepsPerEpoch: stepsPerEpoch)
+    if configuration.earlyStopping && !hasValidation {
+      throw Failure.usage(
+        "early-stopping: there is no validation data", remedy: "Set --val-fraction or --val-data.")
+    }
+    stopping =
+      state?.stopping
+      ?? (configuration.earlyStopping
+        ? EarlyStopping(
+          isBetterWhenHigher: configuration.monitor.isBetterWhenHigher,
+          minDelta: configuration.minDelta, patience: configuration.patience) : nil)
+    skipped = state?.skipped ?? 0
+    best = state?.best ?? []
+    secondsAtSave = Coordinator.now()
+  }
+
+  /// What update number `step` does and what follows it.
+  func directive(step: Int) -> Directive {
+    let done = step + 1
+    var directive = Directive()
+    directive.step = step
+    directive.scalars = optimizer.scalars(
+      step: step, learningRate: schedule.rate(at: step))
+    let isLast = done >= totalSteps || reason == .signal || configuration.stopAfter == done
+    directive.stops = isLast || reason != nil
+    directive.evaluates =
+      done >= totalSteps
+      || evaluation.isDue(afterStep: done, secondsSinceLast: 0)
+    let unsaved = Coordinator.now() - secondsAtSave
+    directive.saves =
+      reason != .diverged
+      && (isLast || checkpoint.isDue(afterStep: done, secondsSinceLast: unsaved)
+        || unsaved > Coordinator.longestUnsavedSeconds)
+    return directive
+  }
+
+  /// Looks at a finished step's votes; what it decides acts on the next step.
+  mutating func observe(step: Int, hasNonFinite: Bool, normIsFinite: Bool, wantsStop: Bool) {
+    skipped = hasNonFinite ? skipped + 1 : 0
+    if skipped >= configuration.maxSkipped || (!hasNonFinite && !normIsFinite) {
+      reason = .diverged
+    } else if wantsStop && reason == nil {
+      reason = .signal
+    }
+  }
+
+  /// Looks at an evaluation: whether this state is to be saved and whether training stops.
+  mutating func observe(_ evaluation: Evaluation, step: Int) -> (saves: Bool, stops: Bool) {
+    let value = evaluation.value(of: configuration.monitor)
+    let isHigherBetter = configuration.monitor.isBetterWhenHigher
+    var saves = false
+    if value.isFinite {
+      best.append(.init(step: step, value: value))
+      // Stable: the earlier of two equals stays first.
+      best.sort {
+        $0.value == $1.value
+          ? $0.step < $1.step : isHigherBetter ? $0.value > $1.value : $0.value < $1.value
+      }
+      best = Array(best.prefix(configuration.keepBest))
+      saves = best.contains { $0.step == step }
+    }
+    let verdict = stopping?.observe(value, step: step)
+    if verdict == .stop && reason == nil { reason = .earlyStopping }
+    return (saves, verdict == .stop)
+  }
+
+  mutating func saved() { secondsAtSave = Coordinator.now() }
+
+  /// Why the loop ended, and the exit code that goes with it.
+  func ending(step: Int) -> (reason: Reason, code: Int32) {
+    if let reason {
+      switch reason {
+      case .signal: return (reason, Failure.Kind.stoppedEarly.rawValue)
+      case .diverged: return (reason, Failure.Kind.diverged.rawValue)
+      default: return (reason, 0)
+      }
+    }
+    if step < totalSteps { return (.stopAfter, Failure.Kind.stoppedEarly.rawValue) }
+    return (configuration.steps != nil ? .steps : .epochs, 0)
+  }
+
+  private static func now() -> Double { Double(ck_monotonic_ns()) / 1e9 }
+}

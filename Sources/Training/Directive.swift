@@ -1,0 +1,25 @@
+import Optimizers
+
+/// What rank 0 tells every rank about one step. Written before the step's first barrier, read
+/// between its barriers.
+struct Directive: BitwiseCopyable {
+  /// Updates done before this step.
+  var step = 0
+  var scalars = StepScalars()
+  /// What follows this step's update.
+  var evaluates = false
+  var saves = false
+  var stops = false
+}
+
+/// What rank 0 decided about an evaluation. Written after it, read behind the next barrier.
+struct Verdict: BitwiseCopyable {
+  var saves = false
+  var stops = false
+}
+
+/// Rank 0's words in the control block.
+struct Board: BitwiseCopyable {
+  var directive = Directive()
+  var verdict = Verdict()
+}

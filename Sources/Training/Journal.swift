@@ -1,0 +1,212 @@
+import Basics
+import CKernels
+import DataParallel
+import Datasets
+import Reports
+
+/// What a finished step looked like.
+struct StepReport {
+  let step: Int
+  let epoch: Int
+  let loss: Float
+  let penalty: Double
+  let learningRate: Double
+  let gradientNorm: Double
+  let isSkipped: Bool
+  let computeNanoseconds: UInt64
+  let waitNanoseconds: UInt64
+}
+
+/// Rank 0's pen: progress on the console, `metrics.jsonl`, checkpoints, the final table.
+final class Journal {
+  private let console: Console
+  private let metrics: MetricsFile
+  private let store: CheckpointStore
+  private let arena: NodeArena
+  private let configuration: RunConfiguration
+  private let description: DatasetDescription
+  private let standardization: Standardization?
+  private let samplesBefore: (Int) -> Int
+  private let totalSteps: Int
+  private let start = ck_monotonic_ns()
+  private let firstStep: Int
+  private var lastLog: (step: Int, time: UInt64)
+  private var lastEvaluation: Evaluation?
+  private var saveFailure: Failure?
+  private var hasSaved = false
+  private var skippedSteps = 0
+
+  init(
+    console: Console, metrics: MetricsFile, store: CheckpointStore, arena: NodeArena,
+    configuration: RunConfiguration, data: LoadedData, totalSteps: Int, firstStep: Int,
+    samplesBefore: @escaping (Int) -> Int
+  ) {
+    self.console = console
+    self.metrics = metrics
+    self.store = store
+    self.arena = arena
+    self.configuration = configuration
+    description = data.description
+    standardization = data.standardization
+    self.totalSteps = totalSteps
+    self.firstStep = firstStep
+    self.samplesBefore = samplesBefore
+    lastLog = (firstStep, start)
+  }
+
+  func didResume(step: Int, ranks: Int) {
+    var line = JSONLine()
+    line.add("kind", "resume")
+    line.add("step", step)
+    line.add("ranks", ranks)
+    metrics.write(line)
+  }
+
+  func didStep(_ report: StepReport) {
+    if report.isSkipped {
+      skippedSteps += 1
+      console.warning("step \(report.step): a gradient is not finite; the update was skipped")
+    }
+    let isLogged = report.step % configuration.logEvery == 0 || report.step == 1
+    if isLogged { log(report) }
+    console.progress(progressLine(report))
+  }
+
+  private func log(_ report: StepReport) {
+    let now = ck_monotonic_ns()
+    let seconds = Double(now - lastLog.time) / 1e9
+    let samples = samplesBefore(report.step)
+    let rate = Double(samples - samplesBefore(lastLog.step)) / max(seconds, 1e-9)
+    lastLog = (report.step, now)
+    var line = JSONLine()
+    line.add("kind", "step")
+    line.add("step", report.step)
+    line.add("epoch", report.epoch)
+    line.add("loss", report.loss)
+    line.add("penalty", report.penalty)
+    line.add("lr", report.learningRate)
+    line.add("grad_norm", report.gradientNorm)
+    line.add("samples", samples)
+    line.add("samples_per_s", rate.rounded())
+    line.add("compute_ms", Double(report.computeNanoseconds / 1000) / 1000)
+    line.add("wait_ms", Double(report.waitNanoseconds / 1000) / 1000)
+    if report.isSkipped { line.add("skipped", true) }
+    metrics.write(line)
+    // A line a report would flood a log; the evaluation's line carries the epoch there.
+  }
+
+  private func progressLine(_ report: StepReport) -> String {
+    let seconds = Double(ck_monotonic_ns() - start) / 1e9
+    let done = report.step - firstStep
+    let rate =
+      Double(samplesBefore(report.step) - samplesBefore(firstStep)) / max(seconds, 1e-9)
+    let remaining = seconds / Double(max(done, 1)) * Double(totalSteps - report.step)
+    return "step \(report.step)/\(totalSteps)  loss \(Format.short(Double(report.loss)))  "
+      + "lr \(Format.short(report.learningRate))  \(Format.grouped(Int(rate))) samples/s  "
+      + "\(Format.duration(seconds: remaining)) left"
+  }
+
+  func didEvaluate(_ evaluation: Evaluation, step: Int) {
+    if evaluation.split == .val { lastEvaluation = evaluation }
+    metrics.write(evaluation.line(step: step))
+    let seconds = Double(ck_monotonic_ns() - start) / 1e9
+    let rate = Double(samplesBefore(step) - samplesBefore(firstStep)) / max(seconds, 1e-9)
+    console.line(
+      "step \(step)/\(totalSteps)  \(evaluation.summary)  \(Format.grouped(Int(rate))) samples/s  "
+        + Format.duration(seconds: seconds))
+  }
+
+  /// Saves a checkpoint. A full disk is a warning now, and exit code 73 at the end if nothing
+  /// could be saved at all: training is worth more than its last checkpoint.
+  func save(step: Int, epoch: Int, coordinator: Coordinator) {
+    let state = CheckpointState(
+      step: step, epoch: epoch, samples: samplesBefore(step),
+      settings: ConfigurationSources.values(of: configuration.withoutPlace),
+      dataset: description, standardization: standardization, stopping: coordinator.stopping,
+      skipped: coordinator.skipped, best: coordinator.best)
+    do {
+      try store.save(state, arena: arena)
+      store.retain(keep: configuration.keep, best: coordinator.best.map(\.step))
+      hasSaved = true
+    } catch let failure as Failure {
+      saveFailure = failure
+      console.warning("checkpoint of step \(step) not written: \(failure.message)")
+    } catch {
+      saveFailure = .cannotWrite("\(error)")
+      console.warning("checkpoint of step \(step) not written: \(error)")
+    }
+  }
+
+  /// Puts a saved checkpoint's weights back into the arena.
+  func restore(_ step: Int) throws {
+    let path = "\(store.folder.checkpoints)/\(RunFolder.stepName(step))"
+    try store.load(StoredCheckpoint(path: path), into: arena, optimizer: false)
+    console.line("restored the weights of step \(step), the best")
+  }
+
+  func finish(
+    reason: String, step: Int, best: CheckpointState.BestStep?, test: Evaluation?,
+    isComplete: Bool
+  ) throws {
+    console.finish()
+    if let test { metrics.write(test.line(step: step)) }
+    if isComplete { try store.writeModel(arena: arena) }
+    let seconds = Double(ck_monotonic_ns() - start) / 1e9
+    var line = JSONLine()
+    line.add("kind", "end")
+    line.add("reason", reason)
+    line.add("step", step)
+    if let best { line.add("best_step", best.step) }
+    line.add("wall_s", (seconds * 1000).rounded() / 1000)
+    metrics.write(line)
+
+    let samples = samplesBefore(step) - samplesBefore(firstStep)
+    var table = Table()
+    table.add("ended", "\(reason) at step \(step)")
+    table.add("training time", Format.duration(seconds: seconds))
+    table.add("samples/s", Format.grouped(Int(Double(samples) / max(seconds, 1e-9))))
+    if skippedSteps > 0 { table.add("skipped steps", "\(skippedSteps)") }
+    if let lastEvaluation { table.add("validation", lastEvaluation.summary) }
+    if let best { table.add("best step", "\(best.step)") }
+    if let test { table.add("test", test.summary) }
+    table.add(isComplete ? "weights" : "run", isComplete ? store.folder.model : store.folder.path)
+    table.leftAligned.forEach(console.line)
+    if let saveFailure, !hasSaved { throw saveFailure }
+  }
+}
+
+extension Evaluation {
+  /// The object of `metrics.jsonl`.
+  func line(step: Int) -> JSONLine {
+    var line = JSONLine()
+    line.add("kind", "eval")
+    line.add("split", split.rawValue)
+    line.add("step", step)
+    line.add("loss", loss)
+    if let accuracy { line.add("accuracy", accuracy) }
+    if let meanAbsoluteError { line.add("mae", meanAbsoluteError) }
+    line.add("n", count)
+    return line
+  }
+
+  /// "val loss 0.1234  accuracy 0.9650  (n = 179)".
+  package var summary: String {
+    "\(split.rawValue) loss \(Format.short(loss))"
+      + (accuracy.map { "  accuracy \(Format.fixed($0, 4))" } ?? "")
+      + (meanAbsoluteError.map { "  mae \(Format.short($0))" } ?? "") + "  (n = \(count))"
+  }
+}
+
+extension RunConfiguration {
+  /// Without what says where and how a run was called, which no checkpoint needs.
+  var withoutPlace: RunConfiguration {
+    var result = self
+    result.run = nil
+    result.resume = nil
+    result.stopAfter = nil
+    result.expectRanks = nil
+    result.progress = "auto"
+    result.quiet = false
+    return result
+  }
+}

@@ -1,0 +1,90 @@
+import Basics
+package import DataParallel
+package import Datasets
+import FoundationEssentials
+import MPI
+
+/// A data set in memory, once a node: its parts, its split, its standardization.
+package final class LoadedData {
+  package let dataset: Dataset
+  package let split: DataSplit
+  package let standardization: Standardization?
+  package var description: DatasetDescription { dataset.description }
+  private let segment: SharedSegment
+
+  /// Collective: every rank. The node's leader looks at the files and tells the others what is
+  /// in them; then all local ranks decode their part at once.
+  package init(
+    group: RankGroup, spec: String, options: DataOptions, split makeSplit: (DatasetDescription)
+      throws -> DataSplit, standardize: StandardizationChoice
+  ) throws {
+    let source = try group.agree { try datasetSource(named: spec, options: options) }
+    let leads = group.node.rank == 0
+    let local = try group.agree {
+      leads ? Array(try JSONEncoder().encode(source.describe())) : []
+    }
+    let bytes = try group.node.broadcast(bytes: local)
+    let description = try group.agree {
+      try JSONDecoder().decode(DatasetDescription.self, from: Data(bytes))
+    }
+    try LoadedData.compareHosts(bytes, group)
+    let segment = try group.agree {
+      try SharedSegment(
+        in: group, byteCount: description.byteCount, purpose: "the data set \(spec)")
+    }
+    try group.agree {
+      try source.decode(
+        description, part: group.node.rank, of: group.node.size, into: segment.base)
+    }
+    self.segment = segment
+    dataset = Dataset(description: description, base: UnsafeRawPointer(segment.base))
+    split = try group.agree { try makeSplit(description) }
+    standardization =
+      switch standardize {
+      case .none: nil
+      case .stored(let stored): stored
+      case .compute: try LoadedData.computeStandardization(dataset, split, group)
+      }
+  }
+
+  package enum StandardizationChoice { case none, compute, stored(Standardization) }
+
+  /// Fixed chunks of the training split, dealt to all ranks and combined in chunk order: the same
+  /// bits for any number of ranks.
+  private static func computeStandardization(
+    _ dataset: Dataset, _ split: DataSplit, _ group: RankGroup
+  ) throws -> Standardization {
+    let count = Moments.chunkCount(split)
+    let width = 1 + 2 * dataset.featureCount
+    var all = [Double](repeating: 0, count: count * width)
+    for chunk in WorkDivision.share(count, rank: group.rank, of: group.size) {
+      let moments = Moments(of: dataset, split, chunk: chunk).flattened
+      all.replaceSubrange(chunk * width..<(chunk + 1) * width, with: moments)
+    }
+    // Every number is one rank's and zero elsewhere: the sum adds nothing but zeros.
+    try all.withUnsafeMutableBufferPointer { try group.world.allreduce($0, .sum) }
+    let chunks = (0..<count).map { Moments(flattened: all[$0 * width..<($0 + 1) * width]) }
+    return Standardization(Moments.combined(chunks))
+  }
+
+  /// Hosts must have found the same data: a stale copy on one of them would train on other rows.
+  private static func compareHosts(_ description: [UInt8], _ group: RankGroup) throws {
+    let hash = description.reduce(UInt64(0xcbf2_9ce4_8422_2325)) {
+      ($0 ^ UInt64($1)) &* 0x100_0000_01b3
+    }
+    let first = try group.world.broadcast(value: hash)
+    try group.agree {
+      if hash != first {
+        throw Failure.badData(
+          "host \(MPIRuntime.processorName) found other data than the first rank's host",
+          remedy: "Copy the same files to every host.")
+      }
+    }
+  }
+
+  /// Copies one training or validation row, standardized where the run is.
+  package func copyFeatures(row: Int, part: DatasetPart, to output: UnsafeMutablePointer<Float>) {
+    dataset.copyFeatures(row: row, part: part, to: output)
+    standardization?.apply(to: output)
+  }
+}

@@ -1,0 +1,83 @@
+package import Basics
+import DataParallel
+package import Graph
+package import Models
+
+/// The plans of one run by batch size and purpose, over one set of private memories.
+///
+/// All plans are made before the first step; only one runs at a time, so they share the features,
+/// the targets and the workspace.
+package final class PlanCache {
+  private struct Key: Hashable {
+    let batch: Int
+    let isTraining: Bool
+  }
+
+  package let layout: ParameterLayout
+  package let outputCount: Int
+  package private(set) var features: AlignedBuffer<Float>
+  package private(set) var targets: AlignedBuffer<Float>
+  private var workspace: AlignedBuffer<Float>
+  private var plans: [Key: Plan] = [:]
+  private let description: Plan
+
+  /// - Parameters:
+  ///   - sampleShape: features of one sample.
+  ///   - training: batch sizes of the leaves this rank computes.
+  ///   - evaluation: batch sizes of the evaluation chunks.
+  /// - Throws: `Failure` where the model does not fit the data.
+  package init(
+    model: any Model, sampleShape: [Int], loss: Loss, engine: ComputeEngine, training: Set<Int>,
+    evaluation: Set<Int>
+  ) throws {
+    func plan(_ batch: Int, _ mode: Plan.Mode) throws -> Plan {
+      try Plan(
+        input: Shape([batch] + sampleShape), loss: loss, mode: mode, engine: engine,
+        model: { model($0) })
+    }
+    for batch in training where batch > 0 {
+      plans[Key(batch: batch, isTraining: true)] = try plan(batch, .training)
+    }
+    for batch in evaluation where batch > 0 {
+      plans[Key(batch: batch, isTraining: false)] = try plan(batch, .evaluation)
+    }
+    // A rank without leaves still needs the layout.
+    let any = try plans.values.first ?? plan(1, .evaluation)
+    description = any
+    layout = any.layout
+    outputCount = any.outputShape.count / any.batch
+    let all = Array(plans.values)
+    features = AlignedBuffer(count: all.map(\.featureCount).max() ?? 1)
+    targets = AlignedBuffer(count: all.map(\.targetCount).max() ?? 1)
+    workspace = AlignedBuffer(count: all.map(\.workspaceCount).max() ?? 1)
+  }
+
+  /// Private bytes of this rank.
+  package var byteCount: Int { features.byteCount + targets.byteCount + workspace.byteCount }
+
+  package var steps: [Plan.Step] { description.steps }
+
+  /// The plan for `batch` samples, bound to this rank's memories.
+  package func training(
+    batch: Int, parameters: UnsafeMutablePointer<Float>, gradients: UnsafeMutablePointer<Float>
+  ) throws -> Plan {
+    try bound(Key(batch: batch, isTraining: true), parameters, gradients)
+  }
+
+  package func evaluation(batch: Int, parameters: UnsafeMutablePointer<Float>) throws -> Plan {
+    try bound(Key(batch: batch, isTraining: false), parameters, nil)
+  }
+
+  private func bound(
+    _ key: Key, _ parameters: UnsafeMutablePointer<Float>,
+    _ gradients: UnsafeMutablePointer<Float>?
+  ) throws -> Plan {
+    guard let plan = plans[key] else {
+      throw Failure.internalError("no plan for a batch of \(key.batch)")
+    }
+    plan.bind(
+      features: features.pointer, targets: targets.pointer, parameters: parameters,
+      gradients: gradients, workspace: workspace.pointer)
+    return plan
+  }
+}

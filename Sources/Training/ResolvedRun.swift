@@ -1,0 +1,99 @@
+import Basics
+package import DataParallel
+package import Datasets
+import Graph
+package import Models
+import Optimizers
+
+extension RunConfiguration {
+  /// Fills in what depends on the data and on the machine, and refuses what does not fit.
+  ///
+  /// - Parameters:
+  ///   - worldSize: one leaf a rank unless `logicalRanks` says otherwise.
+  ///   - threads: threads a rank where none are asked for.
+  /// - Throws: `Failure.usage`.
+  package func resolved(
+    for description: DatasetDescription, trainCount: Int, worldSize: Int, threads: Int
+  ) throws -> RunConfiguration {
+    var result = self
+    let isClassification = description.isClassification
+    let task: DataTask = isClassification ? .classification : .regression
+    if let asked = self.task, asked != task {
+      throw Failure.usage("task: \(asked.rawValue) does not fit the targets of \(data)")
+    }
+    result.task = task
+    result.loss = loss ?? (isClassification ? .crossEntropy : .meanSquaredError)
+    if result.loss?.takesClasses != isClassification {
+      throw Failure.usage(
+        "loss: \(result.loss?.rawValue ?? "") does not fit \(task.rawValue)",
+        remedy: "Use \(isClassification ? "cross-entropy" : "mse") for these targets.")
+    }
+    if monitor == .valAccuracy && !isClassification {
+      throw Failure.usage("monitor: val-accuracy needs a classification")
+    }
+    let isDigits = data == "digits"
+    result.model = model ?? (isDigits ? "mlp:64" : isClassification ? "mlp:128" : "linear")
+    result.optimizer = optimizer ?? "adam"
+    result.learningRate =
+      learningRate ?? OptimizerRegistry.defaultLearningRate(result.optimizer ?? "adam")
+    _ = try OptimizerRegistry.make(result.optimizer ?? "adam", hyperParameters)
+    if epochs == nil && steps == nil { result.epochs = isDigits ? 20 : 5 }
+    if trainCount < 1 {
+      throw Failure.badData("\(data): no training sample is left after the validation split")
+    }
+    if case .samples(let count) = batchSize, count > trainCount {
+      result.batchSize = .samples(trainCount)
+    }
+    if result.stepsPerEpoch(trainCount: trainCount) == 0 {
+      throw Failure.usage("drop-last: the only batch of an epoch is short and would be dropped")
+    }
+    result.logicalRanks = logicalRanks ?? LogicalRanks(count: worldSize, groupSize: worldSize)
+    result.threads = self.threads ?? threads
+    return result
+  }
+
+  /// Samples an optimizer step.
+  package func batchCount(trainCount: Int) -> Int {
+    switch batchSize {
+    case .full: trainCount
+    case .samples(let count): count
+    }
+  }
+
+  package func stepsPerEpoch(trainCount: Int) -> Int {
+    let batch = batchCount(trainCount: trainCount)
+    return dropLast ? trainCount / batch : (trainCount + batch - 1) / batch
+  }
+
+  package func totalSteps(trainCount: Int) -> Int {
+    if let steps { return steps }
+    let (total, overflow) = stepsPerEpoch(trainCount: trainCount)
+      .multipliedReportingOverflow(by: epochs ?? 1)
+    return overflow ? Int.max : total
+  }
+
+  /// The order of additions; `--accumulate K` is one more level of leaves.
+  package func tree() -> CanonicalTree {
+    let ranks = logicalRanks ?? LogicalRanks(count: 1, groupSize: 1)
+    return CanonicalTree(
+      leafCount: ranks.count * accumulate, groupSize: ranks.groupSize * accumulate)
+  }
+}
+
+extension DatasetDescription {
+  package var isClassification: Bool {
+    if case .classes = target { true } else { false }
+  }
+
+  /// Classes, or values of a regression.
+  package var outputCount: Int {
+    switch target {
+    case .classes(let names): names.count
+    case .values(let width): width
+    }
+  }
+
+  package var modelContext: ModelContext {
+    ModelContext(sampleShape: featureShape, outputs: outputCount)
+  }
+}

@@ -1,0 +1,106 @@
+package import Datasets
+package import Graph
+package import Optimizers
+
+/// Everything a run is asked to do, from flags, a configuration file or a resumed checkpoint.
+///
+/// nil means: decided from the data (see `resolve`). Each option is parsed, checked and printed by
+/// its `Setting`, so that a flag and a key of the file cannot differ.
+package struct RunConfiguration: Sendable, Equatable {
+  // Data
+  package var data = "digits"
+  package var target: String?
+  package var task: DataTask?
+  package var validationData: String?
+  package var testData: String?
+  package var validationFraction = 0.1
+  package var standardize = false
+  package var noShuffle = false
+  package var dropLast = false
+
+  // Model
+  package var model: String?
+  package var initWeights: String?
+
+  // Optimization
+  package var batchSize = BatchSize.samples(64)
+  package var accumulate = 1
+  package var epochs: Int?
+  package var steps: Int?
+  package var optimizer: String?
+  package var learningRate: Double?
+  package var hyperParameters = HyperParameters()
+  package var decayExclude: Set<Parameter.Role> = []
+  package var l1 = 0.0
+  package var l2 = 0.0
+  package var elasticNet: [Double]?
+  package var schedule = "constant"
+  package var warmup: String?
+  package var clipping = Clipping()
+  package var loss: Loss?
+  package var seed: UInt64 = 0
+  package var maxSkipped = 10
+
+  // Run
+  package var run: String?
+  package var resume: String?
+  package var stopAfter: Int?
+  package var checkpointEvery = "1ep"
+  package var keep = 3
+  package var keepBest = 1
+  package var earlyStopping = false
+  package var patience = 3
+  package var minDelta = 0.0
+  package var monitor = Monitor.valLoss
+  package var restoreBest = true
+  package var logEvery = 50
+  package var evalEvery = "1ep"
+  package var evalBatch = 256
+  package var progress = "auto"
+  package var quiet = false
+
+  // Distribution
+  package var logicalRanks: LogicalRanks?
+  package var threads: Int?
+  package var hangTimeout = 120.0
+  package var expectRanks: Int?
+
+  package init() {}
+
+  package enum BatchSize: Sendable, Equatable, CustomStringConvertible {
+    case samples(Int)
+    /// Batch gradient descent: every training sample each step.
+    case full
+
+    package var description: String {
+      switch self {
+      case .samples(let count): "\(count)"
+      case .full: "full"
+      }
+    }
+  }
+
+  /// V leaves in groups of M.
+  package struct LogicalRanks: Sendable, Equatable, CustomStringConvertible {
+    package var count: Int
+    package var groupSize: Int
+
+    package var description: String {
+      groupSize == count ? "\(count)" : "\(count / groupSize)x\(groupSize)"
+    }
+  }
+
+  /// What decides about the best checkpoint and early stopping.
+  package enum Monitor: String, Sendable, CaseIterable {
+    case valLoss = "val-loss"
+    case valAccuracy = "val-accuracy"
+
+    package var isBetterWhenHigher: Bool { self == .valAccuracy }
+  }
+
+  /// All penalties together.
+  package var penalty: Penalty {
+    let net = elasticNet.map { Penalty.elasticNet(lambda: $0[0], alpha: $0[1]) } ?? Penalty()
+    return Penalty(l1: l1, l2: l2) + net
+  }
+}

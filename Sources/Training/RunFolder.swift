@@ -1,0 +1,113 @@
+import Basics
+import Glibc
+
+/// The folder of one run: `config.yaml`, `metrics.jsonl`, `checkpoints/`, the links `latest` and
+/// `best`, and `model.safetensors` at the end. Used by the first rank only.
+package struct RunFolder: Sendable {
+  package let path: String
+
+  package init(_ path: String) { self.path = path }
+
+  package var checkpoints: String { path + "/checkpoints" }
+  package var metrics: String { path + "/metrics.jsonl" }
+  package var model: String { path + "/model.safetensors" }
+
+  package static func stepName(_ step: Int) -> String {
+    let digits = String(step)
+    return "step_" + String(repeating: "0", count: max(0, 8 - digits.count)) + digits
+  }
+
+  /// Makes the folder and proves that it can be written.
+  /// - Throws: `Failure.usage` where it exists, `Failure.cannotWrite` where it cannot be made.
+  package func create() throws {
+    guard access(path, F_OK) != 0 else {
+      throw Failure.usage(
+        "run: \(path) exists",
+        remedy: "Continue it with --resume latest, or choose another folder with --run.")
+    }
+    var made = path.hasPrefix("/") ? "" : "."
+    for part in path.split(separator: "/") {
+      made += "/" + part
+      if mkdir(made, 0o755) != 0 && errno != EEXIST { throw systemFailure(made) }
+    }
+    try prepare()
+  }
+
+  /// The folder exists: makes sure of its inside.
+  package func prepare() throws {
+    if mkdir(checkpoints, 0o755) != 0 && errno != EEXIST { throw systemFailure(checkpoints) }
+    let probe = checkpoints + "/.probe"
+    let descriptor = open(probe, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
+    if descriptor < 0 { throw systemFailure(checkpoints) }
+    close(descriptor)
+    unlink(probe)
+  }
+
+  /// `runs/MODEL-DATA-TIMESTAMP`, one that does not exist yet.
+  package static func fresh(model: String, data: String) -> RunFolder {
+    var now = time(nil)
+    var parts = tm()
+    localtime_r(&now, &parts)
+    func two(_ value: Int32) -> String { value < 10 ? "0\(value)" : "\(value)" }
+    let stamp =
+      "\(parts.tm_year + 1900)\(two(parts.tm_mon + 1))\(two(parts.tm_mday))-"
+      + "\(two(parts.tm_hour))\(two(parts.tm_min))\(two(parts.tm_sec))"
+    func word(_ text: String) -> String {
+      let last = text.split(separator: "/").last.map(String.init) ?? text
+      return String(last.map { $0.isASCII && ($0.isLetter || $0.isNumber || $0 == ".") ? $0 : "-" })
+    }
+    let base = "runs/\(word(model))-\(word(data))-\(stamp)"
+    var path = base
+    var number = 2
+    while access(path, F_OK) == 0 {
+      path = "\(base)-\(number)"
+      number += 1
+    }
+    return RunFolder(path)
+  }
+
+  /// Steps with a checkpoint folder, ascending.
+  package func steps() -> [Int] {
+    RunFolder.entries(of: checkpoints).compactMap { name in
+      guard name.hasPrefix("step_"), let step = Int(name.dropFirst(5)),
+        RunFolder.stepName(step) == name
+      else { return nil }
+      return step
+    }.sorted()
+  }
+
+  static func entries(of path: String) -> [String] {
+    guard let directory = opendir(path) else { return [] }
+    defer { closedir(directory) }
+    var names: [String] = []
+    while let entry = readdir(directory) {
+      let name = withUnsafePointer(to: &entry.pointee.d_name) {
+        $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
+      }
+      if name != "." && name != ".." { names.append(name) }
+    }
+    return names
+  }
+
+  /// Points the relative link `name` at a checkpoint, atomically.
+  func link(_ name: String, toStep step: Int) throws {
+    let temporary = "\(path)/.\(name).new"
+    unlink(temporary)
+    guard symlink("checkpoints/\(RunFolder.stepName(step))", temporary) == 0,
+      rename(temporary, "\(path)/\(name)") == 0
+    else { throw systemFailure("\(path)/\(name)") }
+  }
+
+  /// Deletes a folder of files that this program wrote; a leftover is a nuisance, not an error.
+  static func removeFolder(_ path: String) {
+    for name in entries(of: path) { unlink("\(path)/\(name)") }
+    rmdir(path)
+  }
+
+  static func syncFolder(_ path: String) {
+    let descriptor = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+    guard descriptor >= 0 else { return }
+    fsync(descriptor)
+    close(descriptor)
+  }
+}

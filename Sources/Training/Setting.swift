@@ -1,0 +1,283 @@
+import Basics
+import Datasets
+import Graph
+import Optimizers
+
+/// One option: its name, how it is read into a configuration, and how it is printed from one.
+package struct Setting {
+  package let name: String
+  /// Whether a resumed run may change it: it is no part of the arithmetic.
+  package let isFreeOnResume: Bool
+  /// Whether it is a switch, given without a value.
+  package let isSwitch: Bool
+  package let read: (inout RunConfiguration, String) throws -> Void
+  /// The value as it would be written, nil where it is unset.
+  package let print: (RunConfiguration) -> String?
+
+  fileprivate init(
+    _ name: String, free: Bool = false, isSwitch: Bool = false,
+    print: @escaping (RunConfiguration) -> String?,
+    read: @escaping (inout RunConfiguration, String) throws -> Void
+  ) {
+    self.name = name
+    isFreeOnResume = free
+    self.isSwitch = isSwitch
+    self.print = print
+    self.read = read
+  }
+
+  package static func named(_ name: String) -> Setting? { all.first { $0.name == name } }
+
+  /// In the order of `--help` and of `config.yaml`.
+  package static var all: [Setting] { data + optimization + run + distribution }
+
+  private static var data: [Setting] {
+    [
+      text("data", \.data),
+      optionalText("target", \.target),
+      Setting("task", print: { $0.task?.rawValue }) { configuration, text in
+        guard let task = DataTask(rawValue: text) else {
+          throw refusal("task", text, "classification or regression")
+        }
+        configuration.task = task
+      },
+      optionalText("val-data", \.validationData),
+      optionalText("test-data", \.testData),
+      number("val-fraction", \.validationFraction, "0 ≤ fraction < 1") { $0 >= 0 && $0 < 1 },
+      flag("standardize", \.standardize),
+      flag("no-shuffle", \.noShuffle),
+      flag("drop-last", \.dropLast),
+      optionalText("model", \.model),
+      optionalText("init-weights", \.initWeights),
+    ]
+  }
+
+  private static var optimization: [Setting] {
+    [
+      Setting("batch-size", print: { $0.batchSize.description }) { configuration, text in
+        if text == "full" {
+          configuration.batchSize = .full
+        } else {
+          configuration.batchSize = .samples(try integer("batch-size", text, 1...(1 << 40)))
+        }
+      },
+      count("accumulate", \.accumulate, 1...4096),
+      optionalCount("epochs", \.epochs, 1...(1 << 40), free: true),
+      optionalCount("steps", \.steps, 1...(1 << 50), free: true),
+      optionalText("optimizer", \.optimizer),
+      optionalNumber("lr", \.learningRate, "above 0, finite") { $0 > 0 && $0.isFinite },
+      optionalNumber("momentum", \.hyperParameters.momentum, "a number") { $0.isFinite },
+      optionalNumber("dampening", \.hyperParameters.dampening, "a number") { $0.isFinite },
+      numbers("betas", \.hyperParameters.betas, count: 2),
+      optionalNumber("eps", \.hyperParameters.epsilon, "a number") { $0.isFinite },
+      optionalNumber("alpha", \.hyperParameters.alpha, "a number") { $0.isFinite },
+      Setting(
+        "centered", isSwitch: true, print: { $0.hyperParameters.centered.map(String.init) }
+      ) { $0.hyperParameters.centered = try boolean("centered", $1) },
+      optionalNumber("weight-decay", \.hyperParameters.weightDecay, "a number") { $0.isFinite },
+      Setting(
+        "decay-exclude",
+        print: {
+          $0.decayExclude.isEmpty
+            ? nil : $0.decayExclude.map(\.rawValue).sorted().joined(separator: ",")
+        }
+      ) { configuration, text in
+        configuration.decayExclude = Set(
+          try text.split(separator: ",").map { word in
+            guard let role = Parameter.Role(rawValue: String(word)), role != .weight else {
+              throw refusal("decay-exclude", text, "bias, norm or bias,norm")
+            }
+            return role
+          })
+      },
+      number("l1", \.l1, "0 or more, finite") { $0 >= 0 && $0.isFinite },
+      number("l2", \.l2, "0 or more, finite") { $0 >= 0 && $0.isFinite },
+      Setting(
+        "elastic-net", print: { $0.elasticNet.map { $0.map { "\($0)" }.joined(separator: ",") } }
+      ) { configuration, text in
+        let values = try parseNumbers("elastic-net", text, count: 2)
+        guard values[0] >= 0, values[0].isFinite, (0...1).contains(values[1]) else {
+          throw refusal("elastic-net", text, "λ,α with λ ≥ 0 and α in 0 … 1")
+        }
+        configuration.elasticNet = values
+      },
+      text("schedule", \.schedule),
+      optionalText("warmup", \.warmup),
+      optionalNumber("clip-norm", \.clipping.norm, "above 0, finite") { $0 > 0 && $0.isFinite },
+      optionalNumber("clip-value", \.clipping.value, "above 0, finite") { $0 > 0 && $0.isFinite },
+      Setting("loss", print: { $0.loss?.rawValue }) { configuration, text in
+        guard let loss = Loss(rawValue: text) else {
+          throw refusal("loss", text, Loss.allCases.map(\.rawValue).joined(separator: " or "))
+        }
+        configuration.loss = loss
+      },
+      Setting("seed", print: { "\($0.seed)" }) { configuration, text in
+        guard let seed = UInt64(text) else { throw refusal("seed", text, "0 … 2^64 − 1") }
+        configuration.seed = seed
+      },
+      count("max-skipped", \.maxSkipped, 1...(1 << 40), free: true),
+    ]
+  }
+
+  private static var run: [Setting] {
+    [
+      optionalText("run", \.run, free: true),
+      optionalText("resume", \.resume, free: true),
+      optionalCount("stop-after", \.stopAfter, 1...(1 << 50), free: true),
+      text("checkpoint-every", \.checkpointEvery, free: true),
+      count("keep", \.keep, 1...1_000_000, free: true),
+      count("keep-best", \.keepBest, 1...1_000_000, free: true),
+      flag("early-stopping", \.earlyStopping),
+      count("patience", \.patience, 1...1_000_000),
+      number("min-delta", \.minDelta, "0 or more, finite") { $0 >= 0 && $0.isFinite },
+      Setting("monitor", print: { $0.monitor.rawValue }) { configuration, text in
+        guard let monitor = RunConfiguration.Monitor(rawValue: text) else {
+          throw refusal("monitor", text, "val-loss or val-accuracy")
+        }
+        configuration.monitor = monitor
+      },
+      Setting(
+        "no-restore-best", isSwitch: true, print: { $0.restoreBest ? nil : "true" }
+      ) { $0.restoreBest = try !boolean("no-restore-best", $1) },
+      count("log-every", \.logEvery, 1...(1 << 40), free: true),
+      text("eval-every", \.evalEvery, free: false),
+      count("eval-batch", \.evalBatch, 1...(1 << 24)),
+      Setting("progress", free: true, print: { $0.progress }) { configuration, text in
+        guard ["auto", "on", "off"].contains(text) else {
+          throw refusal("progress", text, "auto, on or off")
+        }
+        configuration.progress = text
+      },
+      flag("quiet", \.quiet, free: true),
+    ]
+  }
+
+  private static var distribution: [Setting] {
+    [
+      Setting("logical-ranks", print: { $0.logicalRanks?.description }) { configuration, text in
+        let factors = text.split(separator: "x", omittingEmptySubsequences: false)
+        let numbers = factors.compactMap { Int($0) }
+        guard numbers.count == factors.count, (1...2).contains(numbers.count),
+          numbers.allSatisfy({ (1...65536).contains($0) })
+        else { throw refusal("logical-ranks", text, "V or GxM, as in 8 or 2x24") }
+        let groupSize = numbers.last ?? 1
+        configuration.logicalRanks = .init(
+          count: numbers.reduce(1, *), groupSize: groupSize)
+      },
+      optionalCount("threads", \.threads, 1...4096),
+      number("hang-timeout", \.hangTimeout, "1 or more seconds", free: true) {
+        $0 >= 1 && $0 < 1e9
+      },
+      optionalCount("expect-ranks", \.expectRanks, 1...(1 << 24), free: true),
+    ]
+  }
+}
+
+// MARK: Kinds of settings
+
+extension Setting {
+  fileprivate typealias Path<Value> = WritableKeyPath<RunConfiguration, Value>
+
+  fileprivate static func text(_ name: String, _ path: Path<String>, free: Bool = false)
+    -> Setting
+  {
+    Setting(name, free: free, print: { $0[keyPath: path] }) { configuration, text in
+      guard !text.isEmpty else { throw refusal(name, text, "a word") }
+      configuration[keyPath: path] = text
+    }
+  }
+
+  fileprivate static func optionalText(
+    _ name: String, _ path: Path<String?>, free: Bool = false
+  ) -> Setting {
+    Setting(name, free: free, print: { $0[keyPath: path] }) { configuration, text in
+      guard !text.isEmpty else { throw refusal(name, text, "a word") }
+      configuration[keyPath: path] = text
+    }
+  }
+
+  fileprivate static func flag(_ name: String, _ path: Path<Bool>, free: Bool = false) -> Setting {
+    Setting(name, free: free, isSwitch: true, print: { $0[keyPath: path] ? "true" : nil }) {
+      $0[keyPath: path] = try boolean(name, $1)
+    }
+  }
+
+  fileprivate static func number(
+    _ name: String, _ path: Path<Double>, _ range: String, free: Bool = false,
+    _ isValid: @escaping (Double) -> Bool
+  ) -> Setting {
+    Setting(name, free: free, print: { "\($0[keyPath: path])" }) { configuration, text in
+      configuration[keyPath: path] = try real(name, text, range, isValid)
+    }
+  }
+
+  fileprivate static func optionalNumber(
+    _ name: String, _ path: Path<Double?>, _ range: String,
+    _ isValid: @escaping (Double) -> Bool
+  ) -> Setting {
+    Setting(name, print: { $0[keyPath: path].map { "\($0)" } }) { configuration, text in
+      configuration[keyPath: path] = try real(name, text, range, isValid)
+    }
+  }
+
+  fileprivate static func count(
+    _ name: String, _ path: Path<Int>, _ range: ClosedRange<Int>, free: Bool = false
+  ) -> Setting {
+    Setting(name, free: free, print: { "\($0[keyPath: path])" }) { configuration, text in
+      configuration[keyPath: path] = try integer(name, text, range)
+    }
+  }
+
+  fileprivate static func optionalCount(
+    _ name: String, _ path: Path<Int?>, _ range: ClosedRange<Int>, free: Bool = false
+  ) -> Setting {
+    Setting(name, free: free, print: { $0[keyPath: path].map(String.init) }) {
+      configuration, text in configuration[keyPath: path] = try integer(name, text, range)
+    }
+  }
+
+  fileprivate static func numbers(
+    _ name: String, _ path: Path<[Double]?>, count: Int
+  ) -> Setting {
+    Setting(
+      name, print: { $0[keyPath: path].map { $0.map { "\($0)" }.joined(separator: ",") } }
+    ) { configuration, text in
+      configuration[keyPath: path] = try parseNumbers(name, text, count: count)
+    }
+  }
+
+  fileprivate static func parseNumbers(
+    _ name: String, _ text: String, count: Int
+  ) throws -> [Double] {
+    let values = text.split(separator: ",", omittingEmptySubsequences: false).map { Double($0) }
+    guard values.count == count, !values.contains(nil) else {
+      throw refusal(name, text, "\(count) numbers with a comma")
+    }
+    return values.compactMap { $0 }
+  }
+
+  fileprivate static func integer(
+    _ name: String, _ text: String, _ range: ClosedRange<Int>
+  ) throws -> Int {
+    guard let value = Int(text), range.contains(value) else {
+      throw refusal(name, text, "a whole number from \(range.lowerBound) to \(range.upperBound)")
+    }
+    return value
+  }
+
+  fileprivate static func real(
+    _ name: String, _ text: String, _ range: String, _ isValid: (Double) -> Bool
+  ) throws -> Double {
+    guard let value = Double(text), isValid(value) else { throw refusal(name, text, range) }
+    return value
+  }
+
+  fileprivate static func boolean(_ name: String, _ text: String) throws -> Bool {
+    guard let value = Bool(text) else { throw refusal(name, text, "true or false") }
+    return value
+  }
+
+  fileprivate static func refusal(_ name: String, _ text: String, _ expected: String) -> Failure {
+    Failure.usage("\(name): '\(text)' is not valid", remedy: "Expected \(expected).")
+  }
+}

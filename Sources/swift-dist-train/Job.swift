@@ -1,0 +1,73 @@
+import Basics
+import DataParallel
+import Glibc
+import MPI
+import Reports
+import Training
+
+/// A subcommand that every rank runs.
+protocol RankCommand {
+  func run(on group: RankGroup) throws -> Int32
+}
+
+/// The life of one process in a job: MPI's beginning, the command, and the end that fits the
+/// outcome.
+enum Job {
+  static func run(_ command: some RankCommand) -> Never {
+    do {
+      exit(try perform(command))
+    } catch {
+      report(.internalError("\(error)"))
+      exit(Failure.Kind.internalError.rawValue)
+    }
+  }
+
+  private static func perform(_ command: some RankCommand) throws(MPIError) -> Int32 {
+    let runtime = try MPIRuntime()
+    let world = try runtime.world()
+    let code = outcome(of: command, on: world)
+    try runtime.finalize()
+    return code
+  }
+
+  /// In a function of its own: communicators and windows are freed before MPI ends.
+  private static func outcome(
+    of command: some RankCommand, on world: consuming Communicator
+  ) -> Int32 {
+    do {
+      let group = try RankGroup(world: world)
+      var code: Int32
+      do {
+        code = try command.run(on: group)
+      } catch let failure as CollectiveFailure {
+        // Every rank is here: all leave in good order, one prints.
+        if let own = failure.failure { report(own) }
+        code = failure.kind.rawValue
+      }
+      try group.freeSharedMemory()
+      return code
+    } catch {
+      // Only this rank is here: the others would wait for ever.
+      let failure = (error as? Failure) ?? .internalError("\(error)")
+      report(failure)
+      MPIRuntime.abort(failure.kind.rawValue)
+      return failure.kind.rawValue
+    }
+  }
+
+  /// Leaves before MPI has started; one rank prints.
+  static func leave(before failure: Failure) -> Never {
+    if Launcher.earlyRank == 0 { report(failure) }
+    exit(failure.kind.rawValue)
+  }
+
+  static func exit(_ code: Int32) -> Never {
+    fflush(nil)
+    Glibc.exit(code)
+  }
+
+  private static func report(_ failure: Failure) {
+    let console = Console(mode: .off, isQuiet: false)
+    console.line("swift-dist-train: \(failure.description)")
+  }
+}

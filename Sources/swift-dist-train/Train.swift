@@ -1,0 +1,25 @@
+import ArgumentParser
+import Basics
+import DataParallel
+import Training
+
+struct Train: ParsableCommand, RankCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Train a model (the default command).")
+
+  @OptionGroup var options: TrainOptions
+
+  @Flag(help: "Print the resolved configuration with where each value came from, and stop.")
+  var printConfig = false
+
+  func run(on group: RankGroup) throws -> Int32 {
+    var job = try TrainingJob(
+      group: group, flags: options.given, configurationFile: options.config)
+    if printConfig {
+      let lines = try job.resolvedLines()
+      if group.isFirst { lines.forEach { print($0) } }
+      return 0
+    }
+    return try job.run()
+  }
+}

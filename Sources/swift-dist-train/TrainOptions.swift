@@ -1,0 +1,162 @@
+import ArgumentParser
+
+/// The options of `train`. Each is read by the setting of the same name (`Setting`), from here or
+/// from the file given with `--config`; nothing is parsed twice.
+struct TrainOptions: ParsableArguments {
+  @Option(help: ArgumentHelp("A YAML file of options, one key each; flags win.", valueName: "file"))
+  var config: String?
+
+  // Data
+  @Option(
+    help: ArgumentHelp(
+      """
+      digits (default), fashion-mnist, diabetes, synthetic-regression:features=64,samples=200000, \
+      a folder of IDX files, x.npy,y.npy, or table.csv.
+      """, valueName: "name|path"))
+  var data: String?
+  @Option(help: ArgumentHelp("The CSV's column to predict: numbers or class names.", valueName: "column"))
+  var target: String?
+  @Option(help: "classification or regression; inferred from the targets.")
+  var task: String?
+  @Option(help: ArgumentHelp("Validation data of its own.", valueName: "path"))
+  var valData: String?
+  @Option(help: ArgumentHelp("Test data: evaluated once at the end, never used for a decision.", valueName: "path"))
+  var testData: String?
+  @Option(help: "Share of the training data kept for validation (default 0.1).")
+  var valFraction: String?
+  @Flag(help: "Standardize features by the training split's mean and deviation.")
+  var standardize = false
+  @Flag(help: "Take samples in the data's order.")
+  var noShuffle = false
+  @Flag(help: "Drop the last, short batch of an epoch.")
+  var dropLast = false
+
+  // Model
+  @Option(
+    help: ArgumentHelp("linear, logistic, mlp:128,64 or a model FILE.yaml.", valueName: "name|file"))
+  var model: String?
+  @Option(help: ArgumentHelp("Initial weights by name.", valueName: "file.safetensors"))
+  var initWeights: String?
+
+  // Optimization
+  @Option(help: "Samples an optimizer step over ALL ranks, or full (default 64).")
+  var batchSize: String?
+  @Option(help: "Cut each leaf into K consecutive ones: less memory, the same bits as V·K leaves.")
+  var accumulate: String?
+  @Option(help: "Passes over the training data (default 20 for digits, else 5).")
+  var epochs: String?
+  @Option(help: "Optimizer steps; wins over --epochs.")
+  var steps: String?
+  @Option(help: "sgd, momentum, nesterov, rmsprop, adam (default) or adamw.")
+  var optimizer: String?
+  @Option(help: "Learning rate (default: the optimizer's own).")
+  var lr: String?
+  @Option(help: "Momentum of sgd, momentum, nesterov and rmsprop.")
+  var momentum: String?
+  @Option(help: "Dampening of sgd and momentum.")
+  var dampening: String?
+  @Option(help: ArgumentHelp("Adam's β₁,β₂ (default 0.9,0.999).", valueName: "a,b"))
+  var betas: String?
+  @Option(help: "ε of adam, adamw (1e-8) and rmsprop (1e-8), outside the root.")
+  var eps: String?
+  @Option(help: "rmsprop's smoothing constant (0.99).")
+  var alpha: String?
+  @Flag(help: "Center rmsprop by the gradient's mean.")
+  var centered = false
+  @Option(help: "Weight decay: decoupled for adamw (0.01), added to the gradient elsewhere (0).")
+  var weightDecay: String?
+  @Option(help: ArgumentHelp("Parameters without weight decay.", valueName: "bias,norm"))
+  var decayExclude: String?
+  @Option(help: ArgumentHelp("Add λ·Σ|θ| to the loss (weights only).", valueName: "λ"))
+  var l1: String?
+  @Option(help: ArgumentHelp("Add λ/2·Σθ² to the loss (weights only).", valueName: "λ"))
+  var l2: String?
+  @Option(help: ArgumentHelp("Add λ·(α·Σ|θ| + (1−α)/2·Σθ²) to the loss.", valueName: "λ,α"))
+  var elasticNet: String?
+  @Option(
+    help: ArgumentHelp(
+      """
+      constant, linear:end=0, exponential:gamma=0.95, exponential-decay:rate=0.01, cosine:min=0, \
+      cosine-warm-restarts:t0=100st,mult=2,min=0, exponential-warm-restarts:period=100st,gamma=0.95; \
+      add unit=epoch to count epochs.
+      """, valueName: "name[:key=value,…]"))
+  var schedule: String?
+  @Option(help: ArgumentHelp("Linear warm-up in front of the schedule.", valueName: "100st|5ep|10%"))
+  var warmup: String?
+  @Option(help: "Clip the mean gradient's 2-norm over all parameters.")
+  var clipNorm: String?
+  @Option(help: "Clip each element of the mean gradient.")
+  var clipValue: String?
+  @Option(help: "cross-entropy or mse; inferred from the targets.")
+  var loss: String?
+  @Option(help: "Seed of weights, split and order (default 0).")
+  var seed: String?
+  @Option(help: "Stop as diverged (76) after this many non-finite steps in a row (default 10).")
+  var maxSkipped: String?
+
+  // Run
+  @Option(help: ArgumentHelp("The run's folder (default runs/MODEL-DATA-TIME).", valueName: "dir"))
+  var run: String?
+  @Option(help: ArgumentHelp("Continue: with --run, or a run's or checkpoint's path.", valueName: "latest|best|auto|path"))
+  var resume: String?
+  @Option(help: "Save after step N of the whole run's schedule and leave with 75.")
+  var stopAfter: String?
+  @Option(help: ArgumentHelp("How often to save (default 1ep).", valueName: "500st|1ep|10min"))
+  var checkpointEvery: String?
+  @Option(help: "Last checkpoints to keep (default 3).")
+  var keep: String?
+  @Option(help: "Best checkpoints to keep beside them (default 1).")
+  var keepBest: String?
+  @Flag(help: "Stop when the monitored figure no longer improves, and restore the best weights.")
+  var earlyStopping = false
+  @Option(help: "Checks without improvement before stopping (default 3).")
+  var patience: String?
+  @Option(help: "Least change that counts as an improvement (default 0).")
+  var minDelta: String?
+  @Option(help: "val-loss (default) or val-accuracy.")
+  var monitor: String?
+  @Flag(help: "Keep the last weights after early stopping.")
+  var noRestoreBest = false
+  @Option(help: "Steps between lines of metrics.jsonl (default 50).")
+  var logEvery: String?
+  @Option(help: ArgumentHelp("How often to evaluate (default 1ep).", valueName: "500st|1ep"))
+  var evalEvery: String?
+  @Option(help: "Samples of a fixed evaluation chunk (default 256).")
+  var evalBatch: String?
+  @Option(help: ArgumentHelp("The progress line.", valueName: "auto|on|off"))
+  var progress: String?
+  @Flag(help: "Print nothing but warnings and errors.")
+  var quiet = false
+
+  // Distribution
+  @Option(
+    help: ArgumentHelp(
+      "Leaves of the canonical tree (default: one a rank); equal V, equal bits on any ranks.",
+      valueName: "V|GxM"))
+  var logicalRanks: String?
+  @Option(help: "Threads a rank (default: its cores).")
+  var threads: String?
+  @Option(help: "Seconds a rank waits for another before it ends the job with 74 (default 120).")
+  var hangTimeout: String?
+  @Option(help: "Refuse to start with another number of ranks.")
+  var expectRanks: String?
+
+  /// What was given on the command line, by setting name.
+  ///
+  /// Read from the declarations above, so that no option can be declared and then forgotten.
+  var given: [String: String] {
+    var result: [String: String] = [:]
+    for child in Mirror(reflecting: self).children {
+      guard let label = child.label?.drop(while: { $0 == "_" }), label != "config" else { continue }
+      let name = label.reduce(into: "") { name, character in
+        name += character.isUppercase ? "-" + character.lowercased() : String(character)
+      }
+      if let option = child.value as? Option<String?>, let value = option.wrappedValue {
+        result[name] = value
+      } else if let flag = child.value as? Flag<Bool>, flag.wrappedValue {
+        result[name] = "true"
+      }
+    }
+    return result
+  }
+}
