@@ -2,7 +2,7 @@ import Basics
 import CKernels
 import DataParallel
 import Datasets
-import Reports
+package import Reports
 
 /// What a finished step looked like.
 struct StepReport {
@@ -177,7 +177,7 @@ final class Journal {
 
 extension Evaluation {
   /// The object of `metrics.jsonl`.
-  func line(step: Int) -> JSONLine {
+  package func line(step: Int) -> JSONLine {
     var line = JSONLine()
     line.add("kind", "eval")
     line.add("split", split.rawValue)

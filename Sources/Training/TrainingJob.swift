@@ -50,7 +50,14 @@ package struct TrainingJob {
     let console = Console(
       mode: Console.Mode(rawValue: sources.configuration.progress) ?? .auto,
       isQuiet: sources.configuration.quiet || !group.isFirst)
-    return try prepare(console: console).trainer.run()
+    return try prepare(console: console, purpose: .train).trainer.run()
+  }
+
+  package enum Purpose {
+    /// Writes a run folder.
+    case train
+    /// Writes nothing: only steps are measured.
+    case measure
   }
 
   /// The configuration as it would run, with where each value came from. Reads the data's headers
@@ -72,7 +79,7 @@ package struct TrainingJob {
   }
 
   /// Everything up to the first step.
-  package mutating func prepare(console: Console) throws -> PreparedRun {
+  package mutating func prepare(console: Console, purpose: Purpose) throws -> PreparedRun {
     ck_install_signal_flag()
     try checkLaunch()
     let resumed = try findCheckpoint(console: console)
@@ -96,18 +103,20 @@ package struct TrainingJob {
       hangTimeoutSeconds: configuration.hangTimeout)
     let reducer = GradientReducer(
       arena: arena, division: built.division, position: group.position)
-    let folder = try openFolder(configuration, resumed: resumed)
+    let folder =
+      purpose == .train ? try openFolder(configuration, resumed: resumed) : RunFolder("(none)")
     let store = CheckpointStore(
       folder: folder, layout: built.plans.layout, stateNames: built.optimizer.stateNames)
     try fillParameters(arena, built, configuration, store: store, resumed: resumed)
     let trainer = try makeTrainer(
       built, configuration: configuration, data: data, arena: arena, reducer: reducer,
-      store: store, resumed: resumed, console: console)
+      store: store, resumed: resumed, console: console, writes: purpose == .train)
     describe(
       configuration, data: data, built: built, arena: arena, reducer: reducer, folder: folder,
       console: console)
     return PreparedRun(
-      trainer: trainer, configuration: configuration, parameterCount: built.plans.layout.parameterCount,
+      trainer: trainer, configuration: configuration,
+      parameterCount: built.plans.layout.parameterCount,
       batchCount: configuration.batchCount(trainCount: data.split.trainCount), arena: arena,
       startedNanoseconds: started)
   }
@@ -317,7 +326,8 @@ package struct TrainingJob {
 
   private func makeTrainer(
     _ built: Built, configuration: RunConfiguration, data: LoadedData, arena: NodeArena,
-    reducer: GradientReducer, store: CheckpointStore, resumed: Resumed?, console: Console
+    reducer: GradientReducer, store: CheckpointStore, resumed: Resumed?, console: Console,
+    writes: Bool
   ) throws -> Trainer {
     let trainCount = data.split.trainCount
     let sampler = EpochSampler(
@@ -338,6 +348,7 @@ package struct TrainingJob {
     let firstStep = resumed?.state.step ?? 0
     var journal: Journal?
     try group.onFirst {
+      guard writes else { return }
       let metrics = try MetricsFile(path: store.folder.metrics, resumingAt: resumed?.state.step)
       let pen = Journal(
         console: console, metrics: metrics, store: store, arena: arena,

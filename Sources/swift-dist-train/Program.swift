@@ -19,8 +19,14 @@ struct Program {
     } catch {
       // ArgumentParser's own: --help and --version (0), unknown options and missing values (64).
       let code = SwiftDistTrain.exitCode(for: error)
-      if Launcher.earlyRank == 0 { SwiftDistTrain.exit(withError: error) }
-      Job.exit(code.rawValue)
+      if code == .success {
+        if Launcher.earlyRank == 0 { print(SwiftDistTrain.fullMessage(for: error)) }
+        Job.exit(0)
+      }
+      Job.leave(
+        before: .usage(
+          SwiftDistTrain.message(for: error),
+          remedy: "`swift-dist-train help` lists the commands, `train --help` the options."))
     }
   }
 }
@@ -42,6 +48,6 @@ struct SwiftDistTrain: ParsableCommand {
       with --resume latest), 76 diverged.
       """,
     version: Version.lines.joined(separator: "\n"),
-    subcommands: [Train.self],
+    subcommands: [Train.self, Evaluate.self, Predict.self, Inspect.self, Check.self, Bench.self],
     defaultSubcommand: Train.self)
 }

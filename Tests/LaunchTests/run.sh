@@ -22,8 +22,7 @@ root=$(dirname -- "$(dirname -- "$(dirname -- "$(readlink -f -- "${BASH_SOURCE[0
 work=$(mktemp -d -t launch-tests.XXXXXXXX)
 run_pid=
 clean_up() {
-  [[ -z $run_pid ]] || kill -QUIT "$run_pid" 2>/dev/null || true
-  wait
+  [[ -z $run_pid ]] || give_up
   rm -rf -- "$work"
 }
 trap clean_up EXIT
@@ -60,7 +59,8 @@ refuses() { # refuses TEXT ARGUMENTS…: 64 and a sentence, before anything star
 # ---- the program ------------------------------------------------------------------------------
 
 # PROGRAM [exit N | work FOLDER | stubborn FOLDER | …]: writes its arguments, one file a rank.
-# `work` loops until a SIGUSR1 has reached every rank, then for half a second, and returns 75.
+# `work` loops until a SIGUSR1 has reached every rank, then for half a second, and returns 75;
+# `stubborn` never ends. With CHILD set, each rank has a child that never ends.
 cat >program.c <<'C'
 #include <mpi.h>
 #include <signal.h>
@@ -78,6 +78,10 @@ static void put(const char *folder, const char *what, int rank, int value) {
 }
 int main(int n, char **a) {
   signal(SIGUSR1, on_signal);
+  if (getenv("CHILD") && fork() == 0) {
+    put(a[2], "child", getppid(), getpid());
+    for (;;) pause();
+  }
   MPI_Init(&n, &a);
   int rank, left = 10;
   MPI_Comm_rank(MPI_COMM_WORLD, &rank);
@@ -131,9 +135,16 @@ wait_for() {
   return 1
 }
 finish() { # waits for the job of `start`: sets code
+  wait_for '! runs "$run_pid"' 150 || give_up
   code=0
   wait "$run_pid" || code=$?
   run_pid=
+}
+give_up() { # ends a job that does not end as it should
+  local mpirun_pid=
+  read -r mpirun_pid _ 2>/dev/null <"/proc/$run_pid/task/$run_pid/children" || true
+  kill -KILL "$run_pid" 2>/dev/null || true
+  [[ -z $mpirun_pid ]] || kill -TERM "$mpirun_pid" 2>/dev/null || true
 }
 child() { # what launch/run has started
   local pid=
@@ -265,16 +276,21 @@ if start stubborn; then kill -KILL "$(<state/pid.1)"; fi
 finish
 check "a killed rank: 137, none left" eval 'ends_with 137 && none_left'
 segments=
+export CHILD=yes
 if start stubborn; then
-  kill -STOP "$(<state/pid.1)"
   read -r mpirun_pid _ <"/proc/$run_pid/task/$run_pid/children" || true
   segments=$(sed -n 's#.* \(/dev/shm/vader_segment\)#\1#p' "/proc/$(<state/pid.0)/maps")
   kill -KILL "$mpirun_pid"
 fi
 finish
 no_files() { [[ -n $segments && ! -e ${segments%%$'\n'*} && -z $(find "${TMPDIR:-/tmp}" -maxdepth 2 -path "*/ompi.*/pid.$mpirun_pid") ]]; }
-check "ranks that outlive a killed mpirun are removed" eval 'ends_with 137 && none_left'
-check "so is what they shared" no_files
+unset CHILD
+no_child() {
+  local file
+  for file in state/child.*; do ! runs "$(<"$file")" || return 1; done
+}
+check "what outlives a killed mpirun is ended" eval 'ends_with 137 && none_left && no_child'
+check "and the files it shared are removed" no_files
 
 echo "$passed passed, $failed failed"
 [[ $failed -eq 0 ]]

@@ -1,0 +1,99 @@
+import Basics
+import DataParallel
+import Datasets
+import Graph
+import Models
+import Optimizers
+import Reports
+
+/// `inspect`: what a model or a checkpoint consists of, without training.
+package enum Inspection {
+  /// A model by name or file: layers, parameters and memory for the options' data.
+  package static func model(
+    _ sources: ConfigurationSources, ranks: Int
+  ) throws -> [String] {
+    let asked = sources.configuration
+    let options = DataOptions(
+      target: asked.target, task: asked.task, testData: asked.testData,
+      validationData: asked.validationData)
+    let description = try datasetSource(named: asked.data, options: options).describe()
+    let split = try DataSplit(
+      trainRows: description.rows[.train] ?? 0,
+      explicitValidationRows: description.rows[.validation] ?? 0,
+      validationFraction: asked.validationFraction, seed: asked.seed, shuffle: !asked.noShuffle)
+    let configuration = try asked.resolved(
+      for: description, trainCount: split.trainCount, worldSize: ranks, threads: 1)
+    let tree = configuration.tree()
+    let batch = configuration.batchCount(trainCount: split.trainCount)
+    let leaf = (batch + tree.leafCount - 1) / tree.leafCount
+    let model = try Zoo.model(named: configuration.model ?? "", for: description.modelContext)
+    let plans = try PlanCache(
+      model: model, sampleShape: description.featureShape,
+      loss: configuration.loss ?? .crossEntropy, engine: ComputeEngine(), training: [leaf],
+      evaluation: Evaluator.chunkSizes(split.validationCount, chunk: configuration.evalBatch))
+    let optimizer = try OptimizerRegistry.make(
+      configuration.optimizer ?? "adam", configuration.hyperParameters)
+    let division = WorkDivision(
+      rankCount: ranks, tree: tree, blocks: plans.layout.blocks.map(\.range))
+    let sizes = NodeArena.Sizes(
+      parameters: plans.layout.arenaCount, stateSlots: optimizer.stateNames.count,
+      gradientSlots: division.published.count, leaves: tree.leafCount,
+      blocks: plans.layout.blocks.count, chunks: 1)
+    let memory = MemoryPlan(
+      rankBytes: plans.byteCount, localRanks: ranks, windowBytes: sizes.byteCount(ranks: ranks),
+      dataBytes: description.byteCount)
+
+    var layers = Table()
+    layers.add("layer", "operation", "output", "parameters")
+    for step in plans.steps {
+      let shape = Shape(Array(step.shape.extents.dropFirst()))
+      layers.add(
+        step.layer, step.operation, "\(shape)", Format.grouped(step.parameterCount))
+    }
+    return [
+      "\(configuration.model ?? "") on \(configuration.data): sample "
+        + "\(Shape(description.featureShape)), \(description.outputCount) outputs",
+    ] + layers.lines + [""] + parameterLines(plans.layout) + [
+      "", "memory on \(ranks) rank(s), \(leaf) samples a leaf: \(memory.description)",
+    ]
+  }
+
+  /// A run or checkpoint: step, seed, logical ranks, parameters, checksums.
+  package static func checkpoint(_ path: String) throws -> [String] {
+    let model = try TrainedModel(path: path)
+    let settings = model.state.settings
+    let file = try SafetensorsFile(path: model.weights)
+    var table = Table()
+    table.add("step", "\(model.state.step) (epoch \(model.state.epoch))")
+    table.add("samples seen", Format.grouped(model.state.samples))
+    for name in ["model", "data", "optimizer", "lr", "seed", "logical-ranks", "threads"] {
+      if let value = settings[name] { table.add(name, value) }
+    }
+    if let best = model.state.best.first {
+      table.add("best", "step \(best.step), \(settings["monitor"] ?? "") \(best.value)")
+    }
+    table.add(
+      "written by", "\(model.state.platform.program), oneDNN \(model.state.platform.oneDNN)")
+    table.add("weights", "\(model.weights)")
+    table.add("sha256", try FileWriter.digest(of: model.weights))
+    var tensors = Table()
+    tensors.add("parameter", "type", "shape", "count")
+    for tensor in file.tensors {
+      let shape = Shape(tensor.shape)
+      tensors.add(tensor.name, tensor.type, "\(shape)", Format.grouped(shape.count))
+    }
+    return [path] + table.leftAligned + [""] + tensors.lines
+  }
+
+  private static func parameterLines(_ layout: ParameterLayout) -> [String] {
+    var table = Table()
+    table.add("parameter", "role", "shape", "count")
+    for entry in layout.entries {
+      table.add(
+        entry.parameter.name, entry.parameter.role.rawValue, "\(Shape(entry.parameter.shape))",
+        Format.grouped(entry.parameter.count))
+    }
+    table.add("total", "", "", Format.grouped(layout.parameterCount))
+    return table.lines
+  }
+}

@@ -1,0 +1,75 @@
+import Basics
+import CKernels
+import Datasets
+import Reports
+
+/// Predictions as a file: `.npy` holds the model's outputs, `.csv` what they mean.
+package enum PredictionFile {
+  /// - Throws: `Failure.usage` for another ending, before anything is computed.
+  package static func check(path: String) throws {
+    guard path.hasSuffix(".npy") || path.hasSuffix(".csv") else {
+      throw Failure.usage("output: '\(path)'", remedy: "Name a file that ends in .csv or .npy.")
+    }
+  }
+
+  /// `.npy`: float32 `[rows, outputs]`, logits or values. `.csv`: for classes the row number, the
+  /// class and the softmax probability of every class; else the values.
+  package static func write(
+    _ predictions: (rows: Int, outputs: Int, values: UnsafePointer<Float>), to path: String,
+    for model: TrainedModel
+  ) throws {
+    var writer = try FileWriter(path: path)
+    if path.hasSuffix(".npy") {
+      let header = npyHeader(rows: predictions.rows, columns: predictions.outputs)
+      let length = UInt16(header.utf8.count)
+      let magic = [0x93] + Array("NUMPY".utf8) + [1, 0, UInt8(length & 255), UInt8(length >> 8)]
+      try magic.withUnsafeBytes { try writer.write($0) }
+      try writer.write(header)
+      try writer.write(
+        UnsafeRawBufferPointer(
+          start: predictions.values, count: predictions.rows * predictions.outputs * 4))
+    } else {
+      try writeTable(predictions, model.state.dataset.target, to: &writer)
+    }
+    _ = try writer.finish()
+  }
+
+  private static func writeTable(
+    _ predictions: (rows: Int, outputs: Int, values: UnsafePointer<Float>),
+    _ target: TargetDescription, to writer: inout FileWriter
+  ) throws {
+    let width = predictions.outputs
+    let probabilities = AlignedBuffer<Float>(count: width)
+    var names: [String]?
+    if case .classes(let classes) = target { names = classes }
+    let columns =
+      names.map { ["class"] + $0.map { "p(\($0))" } } ?? (0..<width).map { "prediction_\($0)" }
+    try writer.write((["row"] + columns).map(field).joined(separator: ",") + "\n")
+    for row in 0..<predictions.rows {
+      let values = predictions.values + row * width
+      var cells = ["\(row)"]
+      if let names {
+        ck_softmax(values, probabilities.pointer, 1, width)
+        let best = probabilities.elements.indices.max {
+          probabilities.elements[$0] < probabilities.elements[$1]
+        }
+        cells += [names[best ?? 0]] + probabilities.elements.map { "\($0)" }
+      } else {
+        cells += (0..<width).map { "\(values[$0])" }
+      }
+      try writer.write(cells.map(field).joined(separator: ",") + "\n")
+    }
+  }
+
+  /// NPY 1.0: the header ends at a multiple of 64 bytes.
+  private static func npyHeader(rows: Int, columns: Int) -> String {
+    let text = "{'descr': '<f4', 'fortran_order': False, 'shape': (\(rows), \(columns)), }"
+    let padded = (10 + text.utf8.count + 1 + 63) / 64 * 64
+    return text + String(repeating: " ", count: padded - 10 - text.utf8.count - 1) + "\n"
+  }
+
+  private static func field(_ text: String) -> String {
+    text.contains { ",\"\n\r".contains($0) }
+      ? "\"" + text.replacing("\"", with: "\"\"") + "\"" : text
+  }
+}

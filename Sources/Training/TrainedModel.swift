@@ -1,0 +1,155 @@
+import Basics
+package import DataParallel
+import Datasets
+import FoundationEssentials
+import Glibc
+package import Graph
+import Models
+
+/// A trained model on disk: a run folder or one checkpoint, with what it needs to be used: its
+/// configuration, its data's description, its standardization.
+package struct TrainedModel: Codable {
+  package let path: String
+  /// The weights: a run's `model.safetensors` where it has one, else the checkpoint's.
+  package let weights: String
+  package let state: CheckpointState
+
+  /// - Throws: `Failure.badData` where `path` is neither, or damaged.
+  package init(path: String) throws {
+    self.path = path
+    let isCheckpoint = access(path + "/SHA256SUMS", F_OK) == 0
+    guard
+      let found = try StoredCheckpoint.find(
+        isCheckpoint ? path : "latest", run: isCheckpoint ? nil : path, warn: { _ in })
+    else { throw Failure.badData("\(path): no checkpoint") }
+    state = found.checkpoint.state
+    let result = path + "/model.safetensors"
+    weights =
+      access(result, F_OK) == 0 ? result : found.checkpoint.path + "/model.safetensors"
+  }
+
+  /// Read by the first rank, known to all. Collective: every rank.
+  package static func shared(_ path: String, group: RankGroup) throws -> TrainedModel {
+    let bytes = try group.bytesFromFirst {
+      Array(try JSONEncoder().encode(TrainedModel(path: path)))
+    }
+    return try JSONDecoder().decode(TrainedModel.self, from: Data(bytes))
+  }
+
+  package func configuration() throws -> RunConfiguration {
+    try state.configuration(origin: path).configuration
+  }
+}
+
+/// A trained model in memory with data to apply it to, on all ranks of a node.
+package final class ModelSession {
+  package let configuration: RunConfiguration
+  package let data: LoadedData
+  package let layout: ParameterLayout
+  private let group: RankGroup
+  private let plans: PlanCache
+  private let arena: NodeArena
+  private let rows: EvaluationRows
+  private let assembler: BatchAssembler
+
+  /// Collective: every rank.
+  /// - Parameters:
+  ///   - spec: other data than the run's; all its rows are then used (an IDX folder's test set).
+  ///   - split: a split of the run's own data; by default the test set, else the validation split.
+  ///   - needsTargets: false where the data is only to be predicted.
+  package init(
+    _ model: TrainedModel, group: RankGroup, data spec: String?, split: SplitName?,
+    needsTargets: Bool
+  ) throws {
+    self.group = group
+    let configuration = try group.agree { try model.configuration() }
+    self.configuration = configuration
+    let options = DataOptions(
+      target: configuration.target, task: configuration.task,
+      testData: spec == nil ? configuration.testData : nil,
+      validationData: spec == nil ? configuration.validationData : nil,
+      requireTarget: needsTargets, expected: model.state.dataset)
+    let loaded = try LoadedData(
+      group: group, spec: spec ?? configuration.data, options: options,
+      split: {
+        try DataSplit(
+          trainRows: $0.rows[.train] ?? 0, explicitValidationRows: $0.rows[.validation] ?? 0,
+          validationFraction: spec == nil ? configuration.validationFraction : 0,
+          seed: configuration.seed, shuffle: !configuration.noShuffle)
+      }, standardize: model.state.standardization.map { .stored($0) } ?? .none)
+    data = loaded
+    rows = try group.agree {
+      try ModelSession.rows(of: loaded, split: split, isOwnData: spec == nil)
+    }
+    let loss = configuration.loss ?? .crossEntropy
+    assembler = BatchAssembler(data: loaded, loss: loss)
+    let engine = try ComputeEngine(threads: configuration.threads ?? 1)
+    let chunk = configuration.evalBatch
+    let count = rows.count
+    plans = try group.agree {
+      try PlanCache(
+        model: Zoo.model(
+          named: configuration.model ?? "", for: model.state.dataset.modelContext),
+        sampleShape: model.state.dataset.featureShape, loss: loss, engine: engine, training: [],
+        evaluation: Evaluator.chunkSizes(count, chunk: chunk))
+    }
+    layout = plans.layout
+    arena = try NodeArena(
+      group: group,
+      sizes: NodeArena.Sizes(
+        parameters: plans.layout.arenaCount, stateSlots: 0, gradientSlots: 0, leaves: 1, blocks: 1,
+        chunks: Evaluator.chunkCount(count, chunk: chunk)),
+      cores: Affinity(group).nodeCores, hangTimeoutSeconds: configuration.hangTimeout)
+    try group.onFirst {
+      try CheckpointStore.loadWeights(model.weights, layout: layout, into: arena.parameters)
+    }
+  }
+
+  private static func rows(
+    of data: LoadedData, split: SplitName?, isOwnData: Bool
+  ) throws -> EvaluationRows {
+    let test = EvaluationRows.test(data.dataset)
+    let candidates: [EvaluationRows] =
+      switch split {
+      case .test: [test]
+      case .val: [.validation(data.split)]
+      case .train: [.training(data.split)]
+      case nil: isOwnData ? [test, .validation(data.split)] : [test, .training(data.split)]
+      }
+    guard let rows = candidates.first(where: { $0.count > 0 }) else {
+      throw Failure.usage(
+        "split: there are no \(split?.rawValue ?? "validation or test") rows",
+        remedy: "Name another --split, or other --data.")
+    }
+    return rows
+  }
+
+  /// Loss and metrics, the same on every rank and for any number of them. Collective.
+  package func evaluate() throws -> Evaluation {
+    try Evaluator(
+      arena: arena, group: group, plans: plans, assembler: assembler,
+      chunkSize: configuration.evalBatch
+    ).evaluate(rows)
+  }
+
+  /// The model's outputs `[rows, outputs]`, in row order, in memory all ranks share. Collective.
+  package func predict() throws -> (rows: Int, outputs: Int, values: UnsafePointer<Float>) {
+    let width = plans.outputCount
+    let segment = try SharedSegment(
+      in: group, byteCount: rows.count * width * 4, purpose: "the predictions")
+    let values = segment.base.bindMemory(to: Float.self, capacity: rows.count * width)
+    let size = configuration.evalBatch
+    for chunk in 0..<Evaluator.chunkCount(rows.count, chunk: size)
+    where chunk % group.size == group.position {
+      let range = chunk * size..<min((chunk + 1) * size, rows.count)
+      for (sample, position) in range.enumerated() {
+        assembler.copy(row: rows.row(position), part: rows.part, to: sample, of: plans)
+      }
+      let plan = try plans.evaluation(batch: range.count, parameters: arena.parameters)
+      _ = try plan.run()
+      (values + range.lowerBound * width).update(from: plan.output, count: range.count * width)
+    }
+    try arena.barrier()
+    return (rows.count, width, UnsafePointer(values))
+  }
+}
