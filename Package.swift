@@ -65,12 +65,12 @@ let package = Package(
     library("DataParallel", ["Basics", "CKernels", "MPI"]),
 
     // The product.
-    library("Reports", ["Basics"]),
+    library("Reports", ["Basics", logging]),
     library(
       "Training",
       [
         "Basics", "CBuildInfo", "CKernels", "DataParallel", "Datasets", "Graph", "Models", "MPI", "Optimizers",
-        "Reports", crypto, yams,
+        "Reports", crypto, logging, yams,
       ]),
     .executableTarget(
       name: "swift-dist-train",

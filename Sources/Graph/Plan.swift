@@ -44,13 +44,7 @@ package final class Plan {
   package init(
     input: Shape, loss: Loss, mode: Mode, engine: ComputeEngine, model: (Tensor) -> Tensor
   ) throws {
-    let trace = Trace()
-    let inputTensor = trace.input(input)
-    let result = model(inputTensor)
-    if let failure = trace.failure { throw failure }
-    guard result.trace === trace else {
-      throw Failure.usage("the model returned a tensor of another trace")
-    }
+    let (trace, result) = try Plan.trace(input: input, model: model)
     layout = ParameterLayout(trace.parameters)
     batch = input[0]
     outputShape = Shape(result.shape)
@@ -75,6 +69,23 @@ package final class Plan {
   }
 
   deinit { sums.deallocate() }
+
+  /// The parameters of `model` alone, without compiling it.
+  package static func layout(input: Shape, model: (Tensor) -> Tensor) throws -> ParameterLayout {
+    ParameterLayout(try trace(input: input, model: model).trace.parameters)
+  }
+
+  private static func trace(
+    input: Shape, model: (Tensor) -> Tensor
+  ) throws -> (trace: Trace, result: Tensor) {
+    let trace = Trace()
+    let result = model(trace.input(input))
+    if let failure = trace.failure { throw failure }
+    guard result.trace === trace else {
+      throw Failure.usage("the model returned a tensor of another trace")
+    }
+    return (trace, result)
+  }
 
   /// Sets the memories. `gradients` may move between runs (another slot); the rest usually stays.
   package func bind(

@@ -1,11 +1,14 @@
 import Glibc
+package import Logging
 
 /// What rank 0 says to a person, on standard error: one progress line that rewrites itself on a
 /// terminal, plain lines elsewhere.
 ///
 /// Open MPI gives a rank a pseudo terminal on stdout and a pipe on stderr, so `isatty` in a rank
 /// says nothing: the launcher's own stderr is asked through `/proc/PPID/fd/2`.
-package final class Console {
+///
+/// Used by one thread only, the one that calls MPI.
+package final class Console: @unchecked Sendable {
   package enum Mode: String, Sendable, CaseIterable { case auto, on, off }
 
   /// Whether the progress line rewrites itself.
@@ -26,9 +29,14 @@ package final class Console {
     hasOpenLine = false
   }
 
-  /// A warning; shown even where `--quiet` is set.
-  package func warning(_ text: String) {
-    write((hasOpenLine ? "\r\u{1B}[K" : "") + "warning: " + Console.printable(text) + "\n")
+  /// For warnings, which are shown even where `--quiet` is set.
+  package private(set) lazy var logger = Logger(label: "swift-dist-train") { _ in
+    ConsoleLogHandler(console: self)
+  }
+
+  /// A log line, above the progress line.
+  fileprivate func log(_ text: String) {
+    write((hasOpenLine ? "\r\u{1B}[K" : "") + Console.printable(text) + "\n")
     hasOpenLine = false
   }
 
@@ -71,5 +79,25 @@ package final class Console {
     // A closed or full stderr must not stop a training run: the result is not looked at.
     var bytes = Array(text.utf8)
     _ = bytes.withUnsafeMutableBytes { Glibc.write(2, $0.baseAddress, $0.count) }
+  }
+}
+
+/// swift-log's lines through the console: `warning: text key=value`.
+private struct ConsoleLogHandler: LogHandler {
+  let console: Console
+  var logLevel = Logger.Level.notice
+  var metadata: Logger.Metadata = [:]
+
+  init(console: Console) { self.console = console }
+
+  subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+    get { metadata[key] }
+    set { metadata[key] = newValue }
+  }
+
+  func log(event: LogEvent) {
+    let all = metadata.merging(event.metadata ?? [:]) { $1 }
+    let pairs = all.sorted { $0.key < $1.key }.map { " \($0.key)=\($0.value)" }.joined()
+    console.log("\(event.level): \(event.message)\(pairs)")
   }
 }

@@ -11,8 +11,18 @@ package struct Affinity: Sendable {
   /// Cores of all masks of this node together.
   package let nodeCores: Int
 
-  /// Threads a rank may run without taking another's core.
-  package var threads: Int { max(1, ownCores / sharers) }
+  /// Threads a rank starts where the user does not say: as many as it may without taking
+  /// another's core, and as its share of a step keeps busy.
+  ///
+  /// Below about 50 MFLOP a thread, starting and joining a team costs more than it brings, and on
+  /// a busy host libgomp's spinning costs very much more.
+  /// - Parameters:
+  ///   - parameters: of the model; a dense layer takes 6 operations each and sample.
+  ///   - samples: of the largest leaf.
+  package func threads(parameters: Int, samples: Int) -> Int {
+    let work = 6 * Double(parameters) * Double(samples)
+    return max(1, min(ownCores / sharers, Int(min(work / 50e6, 4096))))
+  }
 
   /// Collective: every rank of the node.
   package init(_ group: RankGroup) throws {

@@ -22,7 +22,7 @@ package enum Inspection {
       explicitValidationRows: description.rows[.validation] ?? 0,
       validationFraction: asked.validationFraction, seed: asked.seed, shuffle: !asked.noShuffle)
     let configuration = try asked.resolved(
-      for: description, trainCount: split.trainCount, worldSize: ranks, threads: 1)
+      for: description, trainCount: split.trainCount, worldSize: ranks)
     let tree = configuration.tree()
     let batch = configuration.batchCount(trainCount: split.trainCount)
     let leaf = (batch + tree.leafCount - 1) / tree.leafCount

@@ -2,6 +2,7 @@ import Basics
 import CKernels
 import DataParallel
 import Datasets
+import Logging
 package import Reports
 
 /// What a finished step looked like.
@@ -65,7 +66,7 @@ final class Journal {
   func didStep(_ report: StepReport) {
     if report.isSkipped {
       skippedSteps += 1
-      console.warning("step \(report.step): a gradient is not finite; the update was skipped")
+      console.logger.warning("step \(report.step): a gradient is not finite; the update was skipped")
     }
     let isLogged = report.step % configuration.logEvery == 0 || report.step == 1
     if isLogged { log(report) }
@@ -130,10 +131,10 @@ final class Journal {
       hasSaved = true
     } catch let failure as Failure {
       saveFailure = failure
-      console.warning("checkpoint of step \(step) not written: \(failure.message)")
+      console.logger.warning("checkpoint of step \(step) not written: \(failure.message)")
     } catch {
       saveFailure = .cannotWrite("\(error)")
-      console.warning("checkpoint of step \(step) not written: \(error)")
+      console.logger.warning("checkpoint of step \(step) not written: \(error)")
     }
   }
 

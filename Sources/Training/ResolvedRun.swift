@@ -10,10 +10,9 @@ extension RunConfiguration {
   ///
   /// - Parameters:
   ///   - worldSize: one leaf a rank unless `logicalRanks` says otherwise.
-  ///   - threads: threads a rank where none are asked for.
   /// - Throws: `Failure.usage`.
   package func resolved(
-    for description: DatasetDescription, trainCount: Int, worldSize: Int, threads: Int
+    for description: DatasetDescription, trainCount: Int, worldSize: Int
   ) throws -> RunConfiguration {
     var result = self
     let isClassification = description.isClassification
@@ -48,7 +47,7 @@ extension RunConfiguration {
       throw Failure.usage("drop-last: the only batch of an epoch is short and would be dropped")
     }
     result.logicalRanks = logicalRanks ?? LogicalRanks(count: worldSize, groupSize: worldSize)
-    result.threads = self.threads ?? threads
+    result.threads = self.threads
     return result
   }
 

@@ -4,6 +4,7 @@ package import DataParallel
 import Datasets
 import FoundationEssentials
 import Graph
+import Logging
 import MPI
 package import Models
 import Optimizers
@@ -67,15 +68,12 @@ package struct TrainingJob {
     if let resumed = try findCheckpoint(console: console) {
       try applyResumed(resumed, console: console)
     }
-    let affinity = try Affinity(group)
-    return try group.agree {
-      let asked = sources.configuration
+    let asked = sources.configuration
+    let (description, trainCount) = try group.agree {
       let description = try datasetSource(named: asked.data, options: dataOptions(asked)).describe()
-      let resolved = try asked.resolved(
-        for: description, trainCount: split(description, asked).trainCount, worldSize: group.size,
-        threads: affinity.threads)
-      return sources.describe(resolved)
+      return (description, try split(description, asked).trainCount)
     }
+    return sources.describe(try resolve(description, trainCount: trainCount))
   }
 
   /// Everything up to the first step.
@@ -84,22 +82,16 @@ package struct TrainingJob {
     try checkLaunch()
     let resumed = try findCheckpoint(console: console)
     if let resumed { try applyResumed(resumed, console: console) }
-    let affinity = try Affinity(group)
     let asked = sources.configuration
-
     let data = try loadData(asked, standardization: resumed?.state.standardization)
-    let configuration = try group.agree {
-      try asked.resolved(
-        for: data.description, trainCount: data.split.trainCount, worldSize: group.size,
-        threads: affinity.threads)
-    }
+    let configuration = try resolve(data.description, trainCount: data.split.trainCount)
     if case .samples(let count) = asked.batchSize, count > data.split.trainCount {
       console.line("batch size \(count) clamped to the \(data.split.trainCount) training samples")
     }
     let engine = try ComputeEngine(threads: configuration.threads ?? 1)
     let built = try group.agree { try plan(configuration, data: data, engine: engine) }
     let arena = try NodeArena(
-      group: group, sizes: built.sizes, cores: affinity.nodeCores,
+      group: group, sizes: built.sizes, cores: Affinity(group).nodeCores,
       hangTimeoutSeconds: configuration.hangTimeout)
     let reducer = GradientReducer(
       arena: arena, division: built.division, position: group.position)
@@ -157,7 +149,7 @@ package struct TrainingJob {
     let bytes = try group.bytesFromFirst {
       guard
         let found = try StoredCheckpoint.find(
-          request, run: sources.configuration.run, warn: console.warning)
+          request, run: sources.configuration.run, warn: { console.logger.warning("\($0)") })
       else { return [] }
       return Array(
         try JSONEncoder().encode(
@@ -188,7 +180,7 @@ package struct TrainingJob {
     }
     let differences = Platform.current.differences(from: resumed.state.platform)
     if !differences.isEmpty {
-      console.warning(
+      console.logger.warning(
         "equal bits are not promised for this resume: \(differences.joined(separator: ", "))")
     }
   }
@@ -221,6 +213,35 @@ package struct TrainingJob {
       shuffle: !configuration.noShuffle)
   }
 
+  private func makeModel(
+    _ configuration: RunConfiguration, _ description: DatasetDescription
+  ) throws -> any Model {
+    try model ?? Zoo.model(named: configuration.model ?? "", for: description.modelContext)
+  }
+
+  /// The configuration with everything filled in. Collective: every rank.
+  private func resolve(_ description: DatasetDescription, trainCount: Int) throws
+    -> RunConfiguration
+  {
+    let affinity = try Affinity(group)
+    var (configuration, threads) = try group.agree {
+      let configuration = try sources.configuration.resolved(
+        for: description, trainCount: trainCount, worldSize: group.size)
+      let model = try makeModel(configuration, description)
+      let layout = try Plan.layout(
+        input: Shape([1] + description.featureShape), model: { model($0) })
+      let samples =
+        configuration.batchCount(trainCount: trainCount) / configuration.tree().leafCount
+      let threads = affinity.threads(
+        parameters: layout.parameterCount, samples: max(1, samples))
+      return (configuration, configuration.threads ?? threads)
+    }
+    // One number for the whole run: it is part of the arithmetic.
+    threads = try group.world.allreduce(value: threads, .minimum)
+    configuration.threads = threads
+    return configuration
+  }
+
   private struct Built {
     let plans: PlanCache
     let division: WorkDivision
@@ -232,9 +253,7 @@ package struct TrainingJob {
   private func plan(
     _ configuration: RunConfiguration, data: LoadedData, engine: ComputeEngine
   ) throws -> Built {
-    let model =
-      try self.model
-      ?? Zoo.model(named: configuration.model ?? "", for: data.description.modelContext)
+    let model = try makeModel(configuration, data.description)
     let tree = configuration.tree()
     let trainCount = data.split.trainCount
     let batch = configuration.batchCount(trainCount: trainCount)
