@@ -78,7 +78,7 @@ let package = Package(
       swiftSettings: settings),
 
     // For a Swift program that trains its own model.
-    library("DistTrain", ["Training", "Models", "Graph", "Datasets", "Optimizers", "Basics"]),
+    library("DistTrain", ["Basics", "DataParallel", "Graph", "Models", "Training"]),
     .executableTarget(
       name: "CustomModel", dependencies: ["DistTrain"], path: "Sources/Examples/CustomModel",
       swiftSettings: settings),

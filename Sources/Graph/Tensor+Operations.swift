@@ -16,6 +16,9 @@ extension Tensor {
   }
 }
 
+/// a + b, element by element; equal shapes.
+public func + (a: Tensor, b: Tensor) -> Tensor { a.applying(Addition(), [b]) }
+
 /// max(0, x).
 public func relu(_ x: Tensor) -> Tensor { x.applying(Activation.relu) }
 

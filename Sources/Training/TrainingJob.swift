@@ -15,15 +15,15 @@ package struct TrainingJob {
   private let group: RankGroup
   private let started = ck_monotonic_ns()
   private var sources: ConfigurationSources
-  private let model: (any Model)?
+  private let model: ((ModelContext) -> any Model)?
 
   /// - Parameters:
   ///   - flags: option values by name; flags win over the file.
   ///   - configurationFile: the path given with `--config`.
-  ///   - model: a Swift program's own model, in place of one by name.
+  ///   - model: makes a Swift program's own model, in place of one by name.
   package init(
     group: RankGroup, flags: [String: String], configurationFile: String?,
-    model: (any Model)? = nil
+    model: ((ModelContext) -> any Model)? = nil
   ) throws {
     self.group = group
     self.model = model
@@ -216,7 +216,8 @@ package struct TrainingJob {
   private func makeModel(
     _ configuration: RunConfiguration, _ description: DatasetDescription
   ) throws -> any Model {
-    try model ?? Zoo.model(named: configuration.model ?? "", for: description.modelContext)
+    let context = description.modelContext
+    return try model?(context) ?? Zoo.model(named: configuration.model ?? "", for: context)
   }
 
   /// The configuration with everything filled in. Collective: every rank.

@@ -1,5 +1,4 @@
 package import Basics
-import CKernels
 
 /// The same elements in order under another shape; costs nothing where it can share memory.
 package struct Reshape: Operation {
@@ -25,15 +24,8 @@ package struct Reshape: Operation {
     guard let upstream = site.outputGradient, let target = site.inputGradients[0] else {
       return CompiledOperation(forward: [])
     }
-    let count = site.outputShape.count
-    let accumulates = target.accumulates
-    let kernel = ClosureKernel([target.buffer, upstream]) { pointers in
-      if accumulates {
-        ck_add(pointers[0], pointers[0], pointers[1], count)
-      } else {
-        pointers[0].update(from: pointers[1], count: count)
-      }
-    }
-    return CompiledOperation(forward: [], backward: [kernel])
+    return CompiledOperation(
+      forward: [],
+      backward: [copyOrAdd(upstream, to: target, count: site.outputShape.count)])
   }
 }

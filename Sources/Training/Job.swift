@@ -1,19 +1,18 @@
-import Basics
-import DataParallel
+package import Basics
+package import DataParallel
 import Glibc
 import MPI
 import Reports
-import Training
 
 /// A subcommand that every rank runs.
-protocol RankCommand {
+package protocol RankCommand {
   func run(on group: RankGroup) throws -> Int32
 }
 
 /// The life of one process in a job: MPI's beginning, the command, and the end that fits the
 /// outcome.
-enum Job {
-  static func run(_ command: some RankCommand) -> Never {
+package enum Job {
+  package static func run(_ command: some RankCommand) -> Never {
     do {
       exit(try perform(command))
     } catch {
@@ -56,12 +55,12 @@ enum Job {
   }
 
   /// Leaves before MPI has started; one rank prints.
-  static func leave(before failure: Failure) -> Never {
+  package static func leave(before failure: Failure) -> Never {
     if Launcher.earlyRank == 0 { report(failure) }
     exit(failure.kind.rawValue)
   }
 
-  static func exit(_ code: Int32) -> Never {
+  package static func exit(_ code: Int32) -> Never {
     fflush(nil)
     Glibc.exit(code)
   }
