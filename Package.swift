@@ -19,9 +19,10 @@ func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
 }
 
 // A target of its own, so that a commit rebuilds one small file.
-let commit = Context.gitInformation.map {
-  $0.currentCommit.prefix(12) + ($0.hasUncommittedChanges ? "+" : "")
-} ?? ""
+let commit =
+  Context.gitInformation.map {
+    $0.currentCommit.prefix(12) + ($0.hasUncommittedChanges ? "+" : "")
+  } ?? ""
 
 let argumentParser = Target.Dependency.product(
   name: "ArgumentParser", package: "swift-argument-parser")
@@ -69,7 +70,8 @@ let package = Package(
     library(
       "Training",
       [
-        "Basics", "CBuildInfo", "CKernels", "DataParallel", "Datasets", "Graph", "Models", "MPI", "Optimizers",
+        "Basics", "CBuildInfo", "CKernels", "DataParallel", "Datasets", "Graph", "Models", "MPI",
+        "Optimizers",
         "Reports", crypto, logging, yams,
       ]),
     .executableTarget(

@@ -76,7 +76,8 @@ package final class SharedSegment {
     _ base: UnsafeMutableRawPointer, byteCount: Int, on node: borrowing Communicator
   ) throws -> Int32 {
     let pages = WorkDivision.share(byteCount / pageSize, rank: node.rank, of: node.size)
-    let error = pages.isEmpty
+    let error =
+      pages.isEmpty
       ? 0 : ck_populate(base + pages.lowerBound * pageSize, pages.count * pageSize)
     return try node.allreduce(value: error, .maximum)
   }

@@ -121,7 +121,9 @@ package struct ModelFile {
 
   private func word(_ node: Node, key: String, layer: Int) throws -> String {
     let value = node.mapping?.first { $0.key.string == key }?.value ?? node
-    guard let word = value.string else { throw failure(node, "layer \(layer): \(key) must be a word") }
+    guard let word = value.string else {
+      throw failure(node, "layer \(layer): \(key) must be a word")
+    }
     return word
   }
 

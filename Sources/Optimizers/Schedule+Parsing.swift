@@ -3,7 +3,12 @@ import Basics
 /// A length of time as options write it: `100st`, `5ep`, `10%` of the run, or a plain number of
 /// steps.
 package struct RunLength: Sendable, Equatable {
-  package enum Unit: String, Sendable { case steps = "st", epochs = "ep", percent = "%" }
+  package enum Unit: String, Sendable {
+    case steps = "st"
+    case epochs = "ep"
+    case percent = "%"
+  }
+
   package let amount: Double
   package let unit: Unit
 
@@ -91,12 +96,14 @@ extension Schedule {
       shape = .exponentialWarmRestarts(period: try period("period"), gamma: gamma)
     default:
       throw Failure.usage(
-        "schedule: '\(name)' is not known", remedy: "Schedules: \(Self.names.joined(separator: ", ")).")
+        "schedule: '\(name)' is not known",
+        remedy: "Schedules: \(Self.names.joined(separator: ", ")).")
     }
     try keys.finish()
 
     let warmupSteps = try warmup.map {
-      try RunLength($0, option: "warmup").steps(stepsPerEpoch: stepsPerEpoch, totalSteps: totalSteps)
+      try RunLength($0, option: "warmup").steps(
+        stepsPerEpoch: stepsPerEpoch, totalSteps: totalSteps)
     }
     if let warmupSteps, warmupSteps > totalSteps {
       throw Failure.usage(

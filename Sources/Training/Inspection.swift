@@ -52,7 +52,7 @@ package enum Inspection {
     }
     return [
       "\(configuration.model ?? "") on \(configuration.data): sample "
-        + "\(Shape(description.featureShape)), \(description.outputCount) outputs",
+        + "\(Shape(description.featureShape)), \(description.outputCount) outputs"
     ] + layers.lines + [""] + parameterLines(plans.layout) + [
       "", "memory on \(ranks) rank(s), \(leaf) samples a leaf: \(memory.description)",
     ]

@@ -66,7 +66,8 @@ final class Journal {
   func didStep(_ report: StepReport) {
     if report.isSkipped {
       skippedSteps += 1
-      console.logger.warning("step \(report.step): a gradient is not finite; the update was skipped")
+      console.logger.warning(
+        "step \(report.step): a gradient is not finite; the update was skipped")
     }
     let isLogged = report.step % configuration.logEvery == 0 || report.step == 1
     if isLogged { log(report) }

@@ -15,7 +15,8 @@ package final class LoadedData {
   /// Collective: every rank. The node's leader looks at the files and tells the others what is
   /// in them; then all local ranks decode their part at once.
   package init(
-    group: RankGroup, spec: String, options: DataOptions, split makeSplit: (DatasetDescription)
+    group: RankGroup, spec: String, options: DataOptions,
+    split makeSplit: (DatasetDescription)
       throws -> DataSplit, standardize: StandardizationChoice
   ) throws {
     let source = try group.agree { try datasetSource(named: spec, options: options) }
@@ -47,7 +48,11 @@ package final class LoadedData {
       }
   }
 
-  package enum StandardizationChoice { case none, compute, stored(Standardization) }
+  package enum StandardizationChoice {
+    case none
+    case compute
+    case stored(Standardization)
+  }
 
   /// Fixed chunks of the training split, dealt to all ranks and combined in chunk order: the same
   /// bits for any number of ranks.

@@ -86,8 +86,9 @@ package struct SafetensorsFile {
     }
     var found: [Tensor] = []
     for (name, entry) in header where name != "__metadata__" {
-      guard let type = entry.dtype, let shape = entry.shape, let offsets = entry.data_offsets,
-        offsets.count == 2, let start = Int(exactly: offsets[0]), let end = Int(exactly: offsets[1]),
+      guard let type = entry.dtype, let shape = entry.shape, let offsets = entry.dataOffsets,
+        offsets.count == 2, let start = Int(exactly: offsets[0]),
+        let end = Int(exactly: offsets[1]),
         start >= 0, start <= end, end <= bytes.count - dataStart
       else { throw refuse("tensor \(name): dtype, shape or data_offsets are wrong") }
       guard let count = Shape.checkedCount(shape) else {
@@ -130,7 +131,13 @@ package struct SafetensorsFile {
   private struct HeaderEntry: Decodable {
     let dtype: String?
     let shape: [Int]?
-    let data_offsets: [Double]?
+    let dataOffsets: [Double]?
+
+    enum CodingKeys: String, CodingKey {
+      case dtype
+      case shape
+      case dataOffsets = "data_offsets"
+    }
   }
 
   /// The elements of tensor `name`, of the shape the model has.

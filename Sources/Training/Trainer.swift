@@ -83,7 +83,8 @@ package final class Trainer {
       journal.didStep(
         StepReport(
           step: step, epoch: directive.step / coordinator.stepsPerEpoch, loss: Float(loss),
-          penalty: updater.penaltyValue(), learningRate: coordinator.schedule.rate(at: directive.step),
+          penalty: updater.penaltyValue(),
+          learningRate: coordinator.schedule.rate(at: directive.step),
           gradientNorm: norm, isSkipped: votes.hasNonFinite,
           computeNanoseconds: votes.computeNanoseconds,
           waitNanoseconds: arena.own.pointee.waitNanoseconds))

@@ -300,7 +300,8 @@ package struct TrainingJob {
   // MARK: Folder and parameters
 
   /// The run's folder, made and written by the first rank alone.
-  private func openFolder(_ configuration: RunConfiguration, resumed: Resumed?) throws -> RunFolder {
+  private func openFolder(_ configuration: RunConfiguration, resumed: Resumed?) throws -> RunFolder
+  {
     var folder = RunFolder("")
     try group.onFirst {
       if let resumed {
@@ -407,7 +408,8 @@ package struct TrainingJob {
         + "\(Format.grouped(data.dataset.rows(.test))) test")
     table.add(
       "model",
-      "\(configuration.model ?? "own"): \(Format.grouped(built.plans.layout.parameterCount)) parameters")
+      "\(configuration.model ?? "own"): \(Format.grouped(built.plans.layout.parameterCount)) parameters"
+    )
     table.add(
       "optimizer",
       "\(configuration.optimizer ?? ""), rate \(Format.short(configuration.learningRate ?? 0)), "

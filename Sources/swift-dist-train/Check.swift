@@ -24,7 +24,7 @@ struct Check: ParsableCommand, RankCommand {
         for result in results {
           table.add(result.passed ? "PASS" : "FAIL", result.name, result.detail)
         }
-        table.leftAligned.forEach { print($0) }
+        for line in table.leftAligned { print(line) }
         print(passed ? "PASS" : "FAIL")
       }
     }

@@ -17,7 +17,7 @@ struct Train: ParsableCommand, RankCommand {
       group: group, flags: options.given, configurationFile: options.config)
     if printConfig {
       let lines = try job.resolvedLines()
-      if group.isFirst { lines.forEach { print($0) } }
+      if group.isFirst { for line in lines { print(line) } }
       return 0
     }
     return try job.run()

@@ -14,13 +14,19 @@ struct TrainOptions: ParsableArguments {
       a folder of IDX files, x.npy,y.npy, or table.csv.
       """, valueName: "name|path"))
   var data: String?
-  @Option(help: ArgumentHelp("The CSV's column to predict: numbers or class names.", valueName: "column"))
+  @Option(
+    help: ArgumentHelp(
+      "The CSV's column to predict: numbers or class names.",
+      valueName: "column"))
   var target: String?
   @Option(help: "classification or regression; inferred from the targets.")
   var task: String?
   @Option(help: ArgumentHelp("Validation data of its own.", valueName: "path"))
   var valData: String?
-  @Option(help: ArgumentHelp("Test data: evaluated once at the end, never used for a decision.", valueName: "path"))
+  @Option(
+    help: ArgumentHelp(
+      "Test data: evaluated once at the end, never used for a decision.",
+      valueName: "path"))
   var testData: String?
   @Option(help: "Share of the training data kept for validation (default 0.1).")
   var valFraction: String?
@@ -33,7 +39,8 @@ struct TrainOptions: ParsableArguments {
 
   // Model
   @Option(
-    help: ArgumentHelp("linear, logistic, mlp:128,64 or a model FILE.yaml.", valueName: "name|file"))
+    help: ArgumentHelp("linear, logistic, mlp:128,64 or a model FILE.yaml.", valueName: "name|file")
+  )
   var model: String?
   @Option(help: ArgumentHelp("Initial weights by name.", valueName: "file.safetensors"))
   var initWeights: String?
@@ -81,7 +88,10 @@ struct TrainOptions: ParsableArguments {
       add unit=epoch to count epochs.
       """, valueName: "name[:key=value,…]"))
   var schedule: String?
-  @Option(help: ArgumentHelp("Linear warm-up in front of the schedule.", valueName: "100st|5ep|10%"))
+  @Option(
+    help: ArgumentHelp(
+      "Linear warm-up in front of the schedule.",
+      valueName: "100st|5ep|10%"))
   var warmup: String?
   @Option(help: "Clip the mean gradient's 2-norm over all parameters.")
   var clipNorm: String?
@@ -97,7 +107,10 @@ struct TrainOptions: ParsableArguments {
   // Run
   @Option(help: ArgumentHelp("The run's folder (default runs/MODEL-DATA-TIME).", valueName: "dir"))
   var run: String?
-  @Option(help: ArgumentHelp("Continue: with --run, or a run's or checkpoint's path.", valueName: "latest|best|auto|path"))
+  @Option(
+    help: ArgumentHelp(
+      "Continue: with --run, or a run's or checkpoint's path.",
+      valueName: "latest|best|auto|path"))
   var resume: String?
   @Option(help: "Save after step N of the whole run's schedule and leave with 75.")
   var stopAfter: String?
