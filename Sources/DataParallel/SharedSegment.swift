@@ -1,7 +1,7 @@
 import Basics
 import CKernels
 import Glibc
-package import MPI
+import MPI
 
 /// Zero-filled memory that all ranks of a node share, proved to exist before anyone uses it.
 ///
