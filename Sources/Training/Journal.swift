@@ -36,6 +36,7 @@ final class Journal {
   private var saveFailure: Failure?
   private var hasSaved = false
   private var skippedSteps = 0
+  private var wasSkipped = false
 
   init(
     console: Console, metrics: MetricsFile, store: CheckpointStore, arena: NodeArena,
@@ -66,9 +67,13 @@ final class Journal {
   func didStep(_ report: StepReport) {
     if report.isSkipped {
       skippedSteps += 1
-      console.logger.warning(
-        "step \(report.step): a gradient is not finite; the update was skipped")
+      // The first of a row; the table counts the rest.
+      if !wasSkipped {
+        console.logger.warning(
+          "step \(report.step): a gradient is not finite; the update was skipped")
+      }
     }
+    wasSkipped = report.isSkipped
     let isLogged = report.step % configuration.logEvery == 0 || report.step == 1
     if isLogged { log(report) }
     console.progress(progressLine(report))
@@ -151,6 +156,10 @@ final class Journal {
     isComplete: Bool
   ) throws {
     console.finish()
+    if reason == Coordinator.Reason.diverged.rawValue {
+      console.logger.error(
+        "diverged: gradients are no longer finite. Lower --lr, add --warmup or --clip-norm")
+    }
     if let test { metrics.write(test.line(step: step)) }
     if isComplete { try store.writeModel(arena: arena) }
     let seconds = Double(ck_monotonic_ns() - start) / 1e9
@@ -169,9 +178,16 @@ final class Journal {
     table.add("samples/s", Format.grouped(Int(Double(samples) / max(seconds, 1e-9))))
     if skippedSteps > 0 { table.add("skipped steps", "\(skippedSteps)") }
     if let lastEvaluation { table.add("validation", lastEvaluation.summary) }
-    if let best { table.add("best step", "\(best.step)") }
+    if let best {
+      table.add(
+        "best step", "\(best.step), \(configuration.monitor.rawValue) \(Format.short(best.value))")
+    }
     if let test { table.add("test", test.summary) }
-    table.add(isComplete ? "weights" : "run", isComplete ? store.folder.model : store.folder.path)
+    if isComplete {
+      table.add("weights", store.folder.model)
+    } else if hasSaved {
+      table.add("continue with", "--run \(store.folder.path) --resume latest")
+    }
     table.leftAligned.forEach(console.line)
     if let saveFailure, !hasSaved { throw saveFailure }
   }
