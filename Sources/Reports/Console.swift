@@ -40,16 +40,22 @@ package final class Console: @unchecked Sendable {
     hasOpenLine = false
   }
 
-  /// The progress line of the moment; at most ten a second are drawn.
+  /// The progress of the moment: on a terminal at most ten times a second on one line that
+  /// rewrites itself, elsewhere a line every ten seconds.
   package func progress(_ text: @autoclosure () -> String) {
-    guard isTerminal, !isQuiet else { return }
+    if isQuiet { return }
     var now = timespec()
     clock_gettime(CLOCK_MONOTONIC, &now)
     let milliseconds = UInt64(now.tv_sec) * 1000 + UInt64(now.tv_nsec) / 1_000_000
-    guard milliseconds - lastDraw >= 100 else { return }
+    if lastDraw == 0 && !isTerminal { lastDraw = milliseconds }
+    guard milliseconds - lastDraw >= (isTerminal ? 100 : 10_000) else { return }
     lastDraw = milliseconds
-    write("\r\u{1B}[K" + Console.printable(text()))
-    hasOpenLine = true
+    if isTerminal {
+      write("\r\u{1B}[K" + Console.printable(text()))
+      hasOpenLine = true
+    } else {
+      line(text())
+    }
   }
 
   /// Ends an open progress line.

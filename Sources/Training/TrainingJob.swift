@@ -80,6 +80,7 @@ package struct TrainingJob {
   package mutating func prepare(console: Console, purpose: Purpose) throws -> PreparedRun {
     ck_install_signal_flag()
     try checkLaunch()
+    try compareConfigurations()
     let resumed = try findCheckpoint(console: console)
     if let resumed { try applyResumed(resumed, console: console) }
     let asked = sources.configuration
@@ -132,6 +133,20 @@ package struct TrainingJob {
         throw Failure.usage(
           "the job spans \(group.nodeCount) hosts; this version trains on one",
           remedy: "Start all ranks on one host.")
+      }
+    }
+  }
+
+  /// Ranks started with other options or another program would train apart without a word.
+  private func compareConfigurations() throws {
+    let text = ConfigurationSources.yaml(of: sources.configuration) + Version.lines.joined()
+    let own = stableHash(text)
+    let first = try group.world.broadcast(value: own)
+    try group.agree {
+      if own != first {
+        throw Failure.usage(
+          "rank \(group.rank) has other options or another program than rank 0",
+          remedy: "Start all ranks with one command line.")
       }
     }
   }
@@ -314,6 +329,7 @@ package struct TrainingJob {
         try folder.create()
       }
       var file = try FileWriter(path: folder.path + "/config.yaml")
+      for line in Version.lines { try file.write("# \(line)\n") }
       try file.write(ConfigurationSources.yaml(of: configuration.withoutPlace))
       _ = try file.finish()
     }
