@@ -13,9 +13,11 @@ func library(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target
   .target(name: name, dependencies: dependencies, swiftSettings: settings)
 }
 
-func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+func tests(
+  _ name: String, _ dependencies: [Target.Dependency], resources: [Resource] = []
+) -> Target {
   .testTarget(
-    name: name, dependencies: dependencies, exclude: [], resources: [], swiftSettings: settings)
+    name: name, dependencies: dependencies, resources: resources, swiftSettings: settings)
 }
 
 // A target of its own, so that a commit rebuilds one small file.
@@ -84,5 +86,8 @@ let package = Package(
     .executableTarget(
       name: "CustomModel", dependencies: ["DistTrain"], path: "Sources/Examples/CustomModel",
       swiftSettings: settings),
+
+    tests("BasicsTests", ["Basics"]),
+    tests("DatasetsTests", ["Basics", "CZlib", "Datasets"]),
   ]
 )
