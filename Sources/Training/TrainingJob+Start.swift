@@ -1,0 +1,140 @@
+import Basics
+import DataParallel
+import FoundationEssentials
+import Graph
+import Logging
+import MPI
+import Reports
+
+/// Where a run begins: the world it is in, the checkpoint it continues, the folder it writes.
+extension TrainingJob {
+  /// Refuses a world that is not what the launcher meant: eight one-rank jobs in one folder.
+  func checkLaunch() throws {
+    try group.agree {
+      if let expected = sources.configuration.expectRanks, expected != group.size {
+        throw Failure.usage(
+          "expect-ranks: \(expected) ranks expected, the MPI world has \(group.size)",
+          remedy: "Start it with mpirun -np \(expected), or srun --mpi=pmix.")
+      }
+      if group.size == 1, let tasks = Launcher.expectedTasks, tasks > 1 {
+        throw Failure.usage(
+          "the launcher started \(tasks) tasks, but each is an MPI world of its own",
+          remedy: "Under Slurm use mpirun, or srun --mpi=pmix; Debian's Open MPI knows no other.")
+      }
+      if group.nodeCount > 1 {
+        throw Failure.usage(
+          "the job spans \(group.nodeCount) hosts; this version trains on one",
+          remedy: "Start all ranks on one host.")
+      }
+    }
+  }
+
+  /// Ranks started with other options or another program would train apart without a word.
+  func compareConfigurations() throws {
+    let text = ConfigurationSources.yaml(of: sources.configuration) + Version.lines.joined()
+    let own = stableHash(text)
+    let first = try group.world.broadcast(value: own)
+    try group.agree {
+      if own != first {
+        throw Failure.usage(
+          "rank \(group.rank) has other options or another program than rank 0",
+          remedy: "Start all ranks with one command line.")
+      }
+    }
+  }
+
+  /// A checkpoint to continue from, known to every rank.
+  struct Resumed: Codable {
+    let path: String
+    let folder: String
+    let state: CheckpointState
+  }
+
+  /// Only the first rank looks at the disk.
+  func findCheckpoint(console: Console) throws -> Resumed? {
+    guard let request = sources.configuration.resume else { return nil }
+    let bytes = try group.bytesFromFirst {
+      guard
+        let found = try StoredCheckpoint.find(
+          request, run: sources.configuration.run, warn: { console.logger.warning("\($0)") })
+      else { return [] }
+      return Array(
+        try JSONEncoder().encode(
+          Resumed(
+            path: found.checkpoint.path, folder: found.folder.path, state: found.checkpoint.state)))
+    }
+    if bytes.isEmpty { return nil }
+    return try JSONDecoder().decode(Resumed.self, from: Data(bytes))
+  }
+
+  /// The checkpoint's configuration, then file and flags; what changes the arithmetic is refused.
+  mutating func applyResumed(_ resumed: Resumed, console: Console) throws {
+    sources = try group.agree {
+      let stored = try resumed.state.configuration(origin: resumed.path)
+      let merged = try TrainingJob.sources(
+        flags: flags, file: configurationFile, over: stored)
+      for setting in Setting.all where !setting.isFreeOnResume {
+        let (now, before) = (
+          setting.print(merged.configuration), setting.print(stored.configuration)
+        )
+        if now != before {
+          throw Failure.usage(
+            "\(setting.name): the run was started with \(before ?? "nothing"), now \(now ?? "nothing")",
+            remedy: "Leave the option out, or start a new run.")
+        }
+      }
+      return merged
+    }
+    let differences = Platform.current.differences(from: resumed.state.platform)
+    if !differences.isEmpty {
+      console.logger.warning(
+        "equal bits are not promised for this resume: \(differences.joined(separator: ", "))")
+    }
+  }
+
+  /// The run's folder, made and written by the first rank alone.
+  func openFolder(_ configuration: RunConfiguration, resumed: Resumed?) throws -> RunFolder {
+    var folder = RunFolder("")
+    try group.onFirst {
+      if let resumed {
+        folder = RunFolder(configuration.run ?? resumed.folder)
+        if folder.path != resumed.folder { try folder.create() } else { try folder.prepare() }
+      } else {
+        folder =
+          configuration.run.map(RunFolder.init)
+          ?? .fresh(model: configuration.model ?? "model", data: configuration.data)
+        try folder.create()
+      }
+      var file = try FileWriter(path: folder.path + "/config.yaml")
+      for line in Version.lines { try file.write("# \(line)\n") }
+      try file.write(ConfigurationSources.yaml(of: configuration.withoutPlace))
+      _ = try file.finish()
+    }
+    return folder
+  }
+
+  /// Fresh weights, each rank its own slice, or those of a file or a checkpoint.
+  func fillParameters(
+    _ arena: NodeArena, _ built: Built, _ configuration: RunConfiguration,
+    store: CheckpointStore, resumed: Resumed?
+  ) throws {
+    arena.enter(.planning)
+    let layout = built.plans.layout
+    for block in built.division.slices[group.position] {
+      let entry = layout.entries[layout.blocks[block].entry]
+      let range = layout.blocks[block].range
+      entry.parameter.initializer.fill(
+        arena.parameters + range.lowerBound,
+        range: range.lowerBound - entry.offset..<range.upperBound - entry.offset,
+        name: entry.parameter.name, seed: configuration.seed)
+    }
+    try arena.barrier()
+    try group.onFirst {
+      if let resumed {
+        try store.load(StoredCheckpoint(path: resumed.path), into: arena, optimizer: true)
+      } else if let path = configuration.initWeights {
+        try CheckpointStore.loadWeights(path, layout: layout, into: arena.parameters)
+      }
+    }
+  }
+}
