@@ -33,7 +33,7 @@ CK_CLONES void ck_sgd(float *p, const float *g, float *buffer, size_t n,
 CK_CLONES void ck_adam(float *p, const float *g, float *m, float *v, size_t n,
                        const ck_adam_settings *s) {
   const float step = s->step_size, b2 = s->beta2, eps = s->epsilon, wd = s->weight_decay;
-  const float c1 = 1.0f - s->beta1, c2 = 1.0f - b2, root2 = s->correction2, shrink = s->shrink;
+  const float c1 = s->fresh1, c2 = s->fresh2, root2 = s->correction2, shrink = s->shrink;
   for (size_t i = 0; i < n; i++) {
     float weight = p[i] * shrink;
     float gradient = g[i] + wd * weight;
@@ -47,7 +47,7 @@ CK_CLONES void ck_adam(float *p, const float *g, float *m, float *v, size_t n,
 
 CK_CLONES void ck_rmsprop(float *p, const float *g, float *square, float *mean, float *buffer,
                           size_t n, const ck_rmsprop_settings *s) {
-  const float lr = s->learning_rate, a = s->alpha, c = 1.0f - a, eps = s->epsilon;
+  const float lr = s->learning_rate, a = s->alpha, c = s->fresh, eps = s->epsilon;
   const float mu = s->momentum, wd = s->weight_decay;
   for (size_t i = 0; i < n; i++) {
     float gradient = g[i] + wd * p[i];

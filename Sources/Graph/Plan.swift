@@ -84,6 +84,7 @@ package final class Plan {
     guard result.trace === trace else {
       throw Failure.usage("the model returned a tensor of another trace")
     }
+    trace.prune(keeping: result.id)
     return (trace, result)
   }
 

@@ -92,6 +92,22 @@ package final class Trace {
     }
   }
 
+  /// Drops what `result` does not depend on: such nodes would have gradients nobody writes.
+  func prune(keeping result: Int) {
+    var isNeeded = Array(repeating: false, count: nodes.count)
+    isNeeded[result] = true
+    for id in nodes.indices.reversed() where isNeeded[id] {
+      for input in nodes[id].inputs { isNeeded[input] = true }
+    }
+    for id in nodes.indices where !isNeeded[id] {
+      nodes[id] = Node(
+        kind: .input, inputs: [], shape: [], layer: nodes[id].layer, requiresGradient: false)
+    }
+    parameters.removeAll { parameter in
+      parameterNodes[parameter.name].map { !isNeeded[$0] } ?? true
+    }
+  }
+
   private func append(_ node: Node) -> Tensor {
     nodes.append(node)
     return Tensor(trace: self, id: nodes.count - 1)

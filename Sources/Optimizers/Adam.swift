@@ -55,8 +55,9 @@ package struct Adam: Optimizer {
   ) {
     var settings = ck_adam_settings()
     settings.step_size = scalars.stepSize
-    settings.beta1 = Float(beta1)
+    settings.fresh1 = Float(1 - beta1)
     settings.beta2 = Float(beta2)
+    settings.fresh2 = Float(1 - beta2)
     settings.epsilon = Float(epsilon)
     settings.correction2 = scalars.secondCorrection
     settings.weight_decay = decays && !isDecoupled ? Float(weightDecay) : 0

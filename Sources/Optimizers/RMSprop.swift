@@ -55,6 +55,7 @@ package struct RMSprop: Optimizer {
     var settings = ck_rmsprop_settings()
     settings.learning_rate = scalars.learningRate
     settings.alpha = Float(alpha)
+    settings.fresh = Float(1 - alpha)
     settings.epsilon = Float(epsilon)
     settings.momentum = Float(momentum)
     settings.weight_decay = decays ? Float(weightDecay) : 0

@@ -30,7 +30,8 @@ package struct RunLength: Sendable, Equatable {
       case .epochs: amount * Double(stepsPerEpoch)
       case .percent: amount / 100 * Double(totalSteps)
       }
-    return Int(steps.rounded())
+    // Far beyond any run, and still a number that fits.
+    return Int(min(steps.rounded(), 0x1p62))
   }
 }
 

@@ -24,7 +24,9 @@ package enum Format {
     if size >= 1e-3 && size < 1e6 {
       return trimmed(fixed(value, size >= 100 ? 1 : size >= 1 ? 4 : 6))
     }
-    let exponent = Int(log10(size).rounded(.down))
+    var exponent = Int(log10(size).rounded(.down))
+    // 9.9996 would be printed as 10.
+    if (size / pow(10, Double(exponent)) * 1000).rounded() >= 10_000 { exponent += 1 }
     return trimmed(fixed(value / pow(10, Double(exponent)), 3)) + "e\(exponent)"
   }
 

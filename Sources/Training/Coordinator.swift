@@ -1,14 +1,14 @@
 import Basics
 import CKernels
 import DataParallel
-import Optimizers
+package import Optimizers
 
 /// Rank 0's mind: the rate of each step, when to evaluate, save and stop, and why.
 ///
 /// Pure decisions on plain values; it prints and writes nothing, and every rank could run one.
 /// Only rank 0's decisions travel, in the step's directive.
-struct Coordinator {
-  enum Reason: String, Sendable {
+package struct Coordinator {
+  package enum Reason: String, Sendable {
     case epochs, steps, signal, diverged
     case earlyStopping = "early-stopping"
     case stopAfter = "stop-after"
@@ -22,18 +22,18 @@ struct Coordinator {
   private let evaluation: Cadence
   private let checkpoint: Cadence
 
-  private(set) var stopping: EarlyStopping?
+  package private(set) var stopping: EarlyStopping?
   /// Non-finite steps in a row, all skipped.
-  private(set) var skipped: Int
+  package private(set) var skipped: Int
   /// Checkpoints with the best figures, best first.
-  private(set) var best: [CheckpointState.BestStep]
-  private(set) var reason: Reason?
+  package private(set) var best: [CheckpointState.BestStep]
+  package private(set) var reason: Reason?
   private var secondsAtSave: Double
 
   /// Unsaved progress is never older than this.
   private static let longestUnsavedSeconds = 600.0
 
-  init(
+  package init(
     configuration: RunConfiguration, schedule: Schedule, optimizer: any Optimizer,
     stepsPerEpoch: Int, totalSteps: Int, hasValidation: Bool, resuming state: CheckpointState?
   ) throws {
@@ -44,6 +44,11 @@ struct Coordinator {
     self.totalSteps = totalSteps
     evaluation = try Cadence(
       configuration.evalEvery, option: "eval-every", stepsPerEpoch: stepsPerEpoch)
+    if case .minutes = evaluation {
+      throw Failure.usage(
+        "eval-every: '\(configuration.evalEvery)' is a time, which no two runs share",
+        remedy: "Write 500st or 1ep.")
+    }
     checkpoint = try Cadence(
       configuration.checkpointEvery, option: "checkpoint-every", stepsPerEpoch: stepsPerEpoch)
     if configuration.earlyStopping && !hasValidation {
@@ -62,7 +67,7 @@ struct Coordinator {
   }
 
   /// What update number `step` does and what follows it.
-  func directive(step: Int) -> Directive {
+  package func directive(step: Int) -> Directive {
     let done = step + 1
     var directive = Directive()
     directive.step = step
@@ -82,7 +87,7 @@ struct Coordinator {
   }
 
   /// Looks at a finished step's votes; what it decides acts on the next step.
-  mutating func observe(step: Int, hasNonFinite: Bool, normIsFinite: Bool, wantsStop: Bool) {
+  package mutating func observe(step: Int, hasNonFinite: Bool, normIsFinite: Bool, wantsStop: Bool) {
     skipped = hasNonFinite ? skipped + 1 : 0
     if skipped >= configuration.maxSkipped || (!hasNonFinite && !normIsFinite) {
       reason = .diverged
@@ -92,7 +97,7 @@ struct Coordinator {
   }
 
   /// Looks at an evaluation: whether this state is to be saved and whether training stops.
-  mutating func observe(_ evaluation: Evaluation, step: Int) -> (saves: Bool, stops: Bool) {
+  package mutating func observe(_ evaluation: Evaluation, step: Int) -> (saves: Bool, stops: Bool) {
     let value = evaluation.value(of: configuration.monitor)
     let isHigherBetter = configuration.monitor.isBetterWhenHigher
     var saves = false
@@ -111,10 +116,10 @@ struct Coordinator {
     return (saves, verdict == .stop)
   }
 
-  mutating func saved() { secondsAtSave = Coordinator.now() }
+  package mutating func saved() { secondsAtSave = Coordinator.now() }
 
   /// Why the loop ended, and the exit code that goes with it.
-  func ending(step: Int) -> (reason: Reason, code: Int32) {
+  package func ending(step: Int) -> (reason: Reason, code: Int32) {
     if let reason {
       switch reason {
       case .signal: return (reason, Failure.Kind.stoppedEarly.rawValue)

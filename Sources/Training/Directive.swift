@@ -1,15 +1,15 @@
-import Optimizers
+package import Optimizers
 
 /// What rank 0 tells every rank about one step. Written before the step's first barrier, read
 /// between its barriers.
-struct Directive: BitwiseCopyable {
+package struct Directive: BitwiseCopyable {
   /// Updates done before this step.
-  var step = 0
-  var scalars = StepScalars()
+  package var step = 0
+  package var scalars = StepScalars()
   /// What follows this step's update.
-  var evaluates = false
-  var saves = false
-  var stops = false
+  package var evaluates = false
+  package var saves = false
+  package var stops = false
 }
 
 /// What rank 0 decided about an evaluation. Written after it, read behind the next barrier.

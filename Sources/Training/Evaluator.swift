@@ -17,6 +17,17 @@ package struct Evaluation: Sendable, Equatable {
   /// Regression: mean |prediction − target|.
   package let meanAbsoluteError: Double?
 
+  package init(
+    split: SplitName, count: Int, loss: Double, accuracy: Double? = nil,
+    meanAbsoluteError: Double? = nil
+  ) {
+    self.split = split
+    self.count = count
+    self.loss = loss
+    self.accuracy = accuracy
+    self.meanAbsoluteError = meanAbsoluteError
+  }
+
   package func value(of monitor: RunConfiguration.Monitor) -> Double {
     switch monitor {
     case .valLoss: loss

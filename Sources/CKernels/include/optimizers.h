@@ -17,7 +17,8 @@ void ck_sgd(float *p, const float *g, float *buffer, size_t n, const ck_sgd_sett
 
 typedef struct {
   float step_size;   // learning rate / (1 - β1^t)
-  float beta1, beta2, epsilon;
+  float fresh1;      // 1 - β1, rounded from double: 1 - 0.999f is off by 1e-5
+  float beta2, fresh2, epsilon;
   float correction2; // sqrt(1 - β2^t)
   float weight_decay; // coupled: g += weight_decay · p
   float shrink;       // decoupled: p *= shrink first; 1 where there is none
@@ -26,7 +27,7 @@ typedef struct {
 void ck_adam(float *p, const float *g, float *m, float *v, size_t n, const ck_adam_settings *s);
 
 typedef struct {
-  float learning_rate, alpha, epsilon, momentum, weight_decay;
+  float learning_rate, alpha, fresh, epsilon, momentum, weight_decay; // fresh = 1 - alpha
 } ck_rmsprop_settings;
 
 /// `mean` (centered) and `buffer` (momentum) may be null.

@@ -60,12 +60,12 @@ package struct MatrixProduct: Operation {
     if activation != nil {
       backward.append(reluMask(gradient: upstream, output: site.output))
     }
-    if hasBias, let target = site.inputGradients[2] {
-      let accumulates: Int32 = target.accumulates ? 1 : 0
+    // In the order of the inputs: where two of them are one tensor, the second one adds.
+    if let target = site.inputGradients[0] {
+      let dx = Operand(buffer: target.buffer, rows: rows, columns: inputs)
       backward.append(
-        ClosureKernel([upstream, target.buffer]) { pointers in
-          ck_column_sums(pointers[0], pointers[1], rows, outputs, accumulates)
-        })
+        try product(
+          dz, weight, into: dx, accumulates: target.accumulates, site: site, during: .backward))
     }
     if let target = site.inputGradients[1] {
       let dW = Operand(buffer: target.buffer, rows: outputs, columns: inputs)
@@ -74,11 +74,12 @@ package struct MatrixProduct: Operation {
           dz.transposed, x, into: dW, accumulates: target.accumulates, site: site,
           during: .backward))
     }
-    if let target = site.inputGradients[0] {
-      let dx = Operand(buffer: target.buffer, rows: rows, columns: inputs)
+    if hasBias, let target = site.inputGradients[2] {
+      let accumulates: Int32 = target.accumulates ? 1 : 0
       backward.append(
-        try product(
-          dz, weight, into: dx, accumulates: target.accumulates, site: site, during: .backward))
+        ClosureKernel([upstream, target.buffer]) { pointers in
+          ck_column_sums(pointers[0], pointers[1], rows, outputs, accumulates)
+        })
     }
     return CompiledOperation(forward: forward, backward: backward)
   }

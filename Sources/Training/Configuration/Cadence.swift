@@ -16,7 +16,7 @@ package enum Cadence: Sendable, Equatable {
       return
     }
     let length = try RunLength(text, option: option)
-    guard length.unit != .percent else {
+    guard length.unit != .percent, length.amount > 0 else {
       throw Failure.usage("\(option): '\(text)'", remedy: "Write 500st, 1ep or 10min.")
     }
     self = .steps(max(1, length.steps(stepsPerEpoch: stepsPerEpoch, totalSteps: 0)))

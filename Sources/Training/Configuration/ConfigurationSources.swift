@@ -48,6 +48,8 @@ package struct ConfigurationSources {
     let root: Node?
     do {
       root = try Yams.compose(yaml: text)
+    } catch YamlError.duplicatedKeysInMapping(let names, _) {
+      throw ConfigurationSources.duplicate(names.first ?? "?", in: text, path)
     } catch {
       throw Failure.usage("config: \(path): not YAML: \(error)")
     }
@@ -62,6 +64,13 @@ package struct ConfigurationSources {
       }
       try apply(name, try ConfigurationSources.text(of: value, name: name, place), from: place)
     }
+  }
+
+  /// Yams knows a duplicate's name and not its line.
+  private static func duplicate(_ name: String, in text: String, _ path: String) -> Failure {
+    let lines = text.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline)
+    let line = lines.lastIndex { $0.hasPrefix(name + ":") }.map { ", line \($0 + 1)" } ?? ""
+    return Failure.usage("config: \(path)\(line): '\(name)' stands twice")
   }
 
   /// A scalar as written; a list with commas.

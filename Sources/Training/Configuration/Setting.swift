@@ -158,7 +158,7 @@ package struct Setting {
         let factors = text.split(separator: "x", omittingEmptySubsequences: false)
         let numbers = factors.compactMap { Int($0) }
         guard numbers.count == factors.count, (1...2).contains(numbers.count),
-          numbers.allSatisfy({ (1...65536).contains($0) })
+          numbers.allSatisfy({ (1...65536).contains($0) }), numbers.reduce(1, *) <= 65536
         else { throw refusal("logical-ranks", text, "V or GxM, as in 8 or 2x24") }
         let groupSize = numbers.last ?? 1
         configuration.logicalRanks = .init(
