@@ -87,7 +87,21 @@ let package = Package(
       name: "CustomModel", dependencies: ["DistTrain"], path: "Sources/Examples/CustomModel",
       swiftSettings: settings),
 
+    // Mathematics in process; ranks by mpirun on the built program.
+    .target(
+      name: "TestSupport", dependencies: ["Basics", "CKernels", "Graph"],
+      path: "Tests/TestSupport", resources: [.copy("Golden")], swiftSettings: settings),
+    .target(name: "CAllocations", path: "Tests/CAllocations"),
     tests("BasicsTests", ["Basics"]),
     tests("DatasetsTests", ["Basics", "CZlib", "Datasets"]),
+    tests("OptimizersTests", ["Basics", "CKernels", "Optimizers", "TestSupport"]),
+    tests("GraphTests", ["Basics", "CAllocations", "CKernels", "Graph", "TestSupport"]),
+    tests(
+      "ModelsTests",
+      ["Basics", "CKernels", "DataParallel", "Graph", "Models", "Optimizers", "TestSupport"]),
+    tests("DataParallelTests", ["Basics", "DataParallel", "TestSupport"]),
+    tests(
+      "TrainingTests",
+      ["Basics", "DataParallel", "Optimizers", "Reports", "TestSupport", "Training"]),
   ]
 )

@@ -87,7 +87,8 @@ package struct Coordinator {
   }
 
   /// Looks at a finished step's votes; what it decides acts on the next step.
-  package mutating func observe(step: Int, hasNonFinite: Bool, normIsFinite: Bool, wantsStop: Bool) {
+  package mutating func observe(step: Int, hasNonFinite: Bool, normIsFinite: Bool, wantsStop: Bool)
+  {
     skipped = hasNonFinite ? skipped + 1 : 0
     if skipped >= configuration.maxSkipped || (!hasNonFinite && !normIsFinite) {
       reason = .diverged

@@ -56,11 +56,10 @@ package struct ConfigurationSources {
     guard case .mapping(let mapping)? = root else {
       throw Failure.usage("config: \(path): expected a mapping of options to values")
     }
-    var seen: Set<String> = []
     for (key, value) in mapping {
       let place = "\(path), line \(key.mark?.line ?? 0)"
-      guard let name = key.string, seen.insert(name).inserted else {
-        throw Failure.usage("config: \(place): '\(key.string ?? "?")' stands twice or is no name")
+      guard let name = key.string else {
+        throw Failure.usage("config: \(place): a key that is no name")
       }
       try apply(name, try ConfigurationSources.text(of: value, name: name, place), from: place)
     }

@@ -1,0 +1,76 @@
+import DataParallel
+import Testing
+
+@Suite struct WorkDivisionTests {
+  private func division(_ ranks: Int, leaves: Int, blocks: [Range<Int>] = []) -> WorkDivision {
+    WorkDivision(
+      rankCount: ranks, tree: CanonicalTree(leafCount: leaves, groupSize: leaves), blocks: blocks)
+  }
+
+  @Test func eightLeavesOnThreeRanks() {
+    let division = division(3, leaves: 8)
+    #expect((0..<3).map(division.leaves(of:)) == [0..<3, 3..<6, 6..<8])
+    #expect(division.subtrees.map(\.count) == [2, 2, 1])
+    #expect((0..<3).map(division.firstSlot(of:)) == [0, 2, 4])
+    #expect(division.published.count == 5)
+  }
+
+  @Test(arguments: 1...24) func leavesArePartitioned(_ ranks: Int) {
+    for leaves in 1...20 {
+      let division = division(ranks, leaves: leaves)
+      let runs = (0..<ranks).map(division.leaves(of:))
+      #expect(runs.flatMap(Array.init) == Array(0..<leaves))
+      let sizes = runs.map(\.count)
+      #expect((sizes.max() ?? 0) - (sizes.min() ?? 0) <= 1)
+      #expect(sizes == sizes.sorted(by: >))
+      for rank in 0..<ranks {
+        let nodes = division.subtrees[rank].map { division.tree.nodes[$0].leaves }
+        #expect(nodes.flatMap(Array.init) == Array(runs[rank]))
+        let before = division.subtrees[..<rank].joined()
+        #expect(division.firstSlot(of: rank) == before.count)
+        let own = division.published.dropFirst(before.count).prefix(nodes.count)
+        #expect(Array(own) == division.subtrees[rank])
+      }
+    }
+  }
+
+  /// Parameters of very different sizes, a padded arena, and fewer blocks than ranks.
+  static let arenas: [[Range<Int>]] = [
+    [0..<5], [0..<4096, 4096..<4100, 4112..<4122], (0..<40).map { ($0 * 4096)..<(($0 + 1) * 4096) },
+    [0..<1, 16..<17, 32..<4128, 4128..<8224, 8224..<9000, 9008..<9009], [],
+  ]
+
+  @Test(arguments: arenas, 1...17) func slicesPartitionTheBlocks(
+    _ blocks: [Range<Int>], ranks: Int
+  ) {
+    let slices = division(ranks, leaves: 4, blocks: blocks).slices
+    #expect(slices.count == ranks)
+    #expect(slices.flatMap(Array.init) == Array(blocks.indices))
+    let longest = blocks.map(\.count).max() ?? 0
+    let share = Double(blocks.last?.upperBound ?? 0) / Double(ranks)
+    for slice in slices where !slice.isEmpty {
+      let elements = blocks[slice.upperBound - 1].upperBound - blocks[slice.lowerBound].lowerBound
+      #expect(Double(elements) <= share + Double(longest) + 16)
+    }
+  }
+
+  @Test(arguments: [0, 1, 2, 3, 7, 8, 64, 65, 1000]) func samplesPartitionTheBatch(_ batch: Int) {
+    for leaves in 1...20 {
+      let division = division(1, leaves: leaves)
+      let runs = (0..<leaves).map { division.samples(ofLeaf: $0, batch: batch) }
+      #expect(runs.flatMap(Array.init) == Array(0..<batch))
+      #expect((runs.map(\.count).max() ?? 0) - (runs.map(\.count).min() ?? 0) <= 1)
+    }
+  }
+
+  /// Accumulating K times is K times as many leaves: its cuts fall on the leaves' own.
+  @Test func accumulationCutsInsideLeaves() {
+    let (few, many) = (division(1, leaves: 3), division(1, leaves: 12))
+    for batch in [3, 10, 64, 65] {
+      for leaf in 0..<3 {
+        let inner = (0..<4).map { many.samples(ofLeaf: 4 * leaf + $0, batch: batch) }
+        #expect(inner.flatMap(Array.init) == Array(few.samples(ofLeaf: leaf, batch: batch)))
+      }
+    }
+  }
+}

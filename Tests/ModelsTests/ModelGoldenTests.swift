@@ -1,0 +1,100 @@
+import Basics
+import CKernels
+import DataParallel
+import Graph
+import Models
+import Optimizers
+import TestSupport
+import Testing
+
+/// Models trained on one batch, step for step against PyTorch.
+@Suite struct ModelGoldenTests {
+  struct ModelCase: Sendable, CustomTestStringConvertible {
+    let golden: String
+    let model: String
+    let context: ModelContext
+    let loss: Loss
+    let optimizer: String
+    let rate: Double
+
+    var testDescription: String { golden }
+  }
+
+  static let cases = [
+    ModelCase(
+      golden: "linear", model: "linear", context: ModelContext(sampleShape: [6], outputs: 1),
+      loss: .meanSquaredError, optimizer: "sgd", rate: 0.05),
+    ModelCase(
+      golden: "logistic", model: "logistic", context: ModelContext(sampleShape: [64], outputs: 10),
+      loss: .crossEntropy, optimizer: "momentum", rate: 0.05),
+    ModelCase(
+      golden: "mlp", model: "mlp:32", context: ModelContext(sampleShape: [64], outputs: 10),
+      loss: .crossEntropy, optimizer: "adam", rate: 1e-3),
+  ]
+
+  /// The batch cut into leaves, each its own run, summed in the tree's order.
+  @Test(arguments: cases, [1, 2, 3, 8]) func trainsLikePyTorch(
+    _ test: ModelCase, leaves: Int
+  ) throws {
+    let golden = try Golden("model-\(test.golden)")
+    let x = golden["x"]
+    let y = golden[test.loss.takesClasses ? "y_i64" : "y"]
+    let (batch, width) = (golden.shape("x")[0], golden.shape("x")[1])
+    let model = try Zoo.model(named: test.model, for: test.context)
+    let tree = CanonicalTree(leafCount: leaves, groupSize: leaves)
+    let division = WorkDivision(rankCount: 1, tree: tree, blocks: [])
+    let samples = (0..<leaves).map { division.samples(ofLeaf: $0, batch: batch) }
+    let runs = try samples.map { samples in
+      try PlanRun([samples.count, width], test.loss) { model($0) }
+    }
+    let layout = runs[0].layout
+    let initial = golden.tensors.keys.filter { $0.hasPrefix("init.") }
+    #expect(initial.sorted() == runs[0].names.map { "init.\($0)" }.sorted())
+    for name in runs[0].names { runs[0][name] = golden["init.\(name)"] }
+
+    let arena = try #require(runs[0].arena.baseAddress)
+    let optimizer = try OptimizerRegistry.make(test.optimizer, HyperParameters())
+    let state = optimizer.stateNames.map { _ in AlignedBuffer<Float>(count: layout.arenaCount) }
+    let sums = (0..<tree.nodes.count).map { _ in AlignedBuffer<Float>(count: layout.arenaCount) }
+    for step in 0..<golden["losses"].count {
+      var total = ck_loss_sums()
+      for (leaf, run) in runs.enumerated() {
+        for name in run.names where leaf > 0 { run[name] = runs[0][name] }
+        let rows = samples[leaf]
+        let found = try run.run(
+          Array(x[(rows.lowerBound * width)..<(rows.upperBound * width)]), targets: Array(y[rows]),
+          takesClasses: test.loss.takesClasses)
+        total.loss += found.loss
+        total.weight += found.weight
+        _ = sums[leaf].elements.update(fromContentsOf: run.gradientArena)
+      }
+      let loss = total.loss / total.weight
+      #expect(
+        relativeError([loss], [Double(golden["losses"][step])]) <= 1e-5, "loss of step \(step)")
+      for addition in tree.additions(from: Array(0..<leaves)) {
+        ck_add(
+          sums[addition.node].pointer, sums[addition.left].pointer, sums[addition.right].pointer,
+          layout.arenaCount)
+      }
+      let gradient = sums[tree.root]
+      ck_divide(gradient.pointer, Float(total.weight), layout.arenaCount)
+      if step == 0 {
+        for entry in layout.entries {
+          let expected = golden["grad.\(entry.parameter.name)"]
+          #expect(relativeError(gradient.elements[entry.range], expected) <= 1e-5)
+        }
+      }
+      let scalars = optimizer.scalars(step: step, learningRate: test.rate)
+      for entry in layout.entries {
+        let pointers = (state + [gradient]).map { $0.pointer + entry.offset }
+        optimizer.update(
+          parameters: arena + entry.offset,
+          gradient: gradient.pointer + entry.offset, state: pointers,
+          count: entry.parameter.count, scalars: scalars, decays: true)
+      }
+    }
+    for name in runs[0].names {
+      #expect(relativeError(runs[0][name], golden["final.\(name)"]) <= 1e-5, "\(name)")
+    }
+  }
+}

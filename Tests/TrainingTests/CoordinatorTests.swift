@@ -1,0 +1,141 @@
+import Basics
+import Optimizers
+import TestSupport
+import Testing
+import Training
+
+@Suite struct CoordinatorTests {
+  /// 30 steps in epochs of 10.
+  private func coordinator(
+    hasValidation: Bool = true, _ change: (inout RunConfiguration) -> Void = { _ in }
+  ) throws -> Coordinator {
+    var configuration = RunConfiguration()
+    change(&configuration)
+    return try Coordinator(
+      configuration: configuration,
+      schedule: Schedule(.linear(end: 0), baseRate: 0.1, totalSteps: 30),
+      optimizer: OptimizerRegistry.make("adam", HyperParameters()), stepsPerEpoch: 10,
+      totalSteps: 30, hasValidation: hasValidation, resuming: nil)
+  }
+
+  private func steps(_ coordinator: Coordinator, _ what: (Directive) -> Bool) -> [Int] {
+    (0..<30).filter { what(coordinator.directive(step: $0)) }.map { $0 + 1 }
+  }
+
+  @Test func everyEpochByDefault() throws {
+    let coordinator = try coordinator()
+    #expect(steps(coordinator, \.evaluates) == [10, 20, 30])
+    #expect(steps(coordinator, \.saves) == [10, 20, 30])
+    #expect(steps(coordinator, \.stops) == [30])
+    #expect(coordinator.ending(step: 30) == (.epochs, 0))
+  }
+
+  @Test func cadencesAndSteps() throws {
+    let coordinator = try coordinator {
+      $0.evalEvery = "7st"
+      $0.checkpointEvery = "12st"
+      $0.steps = 30
+    }
+    #expect(steps(coordinator, \.evaluates) == [7, 14, 21, 28, 30])
+    #expect(steps(coordinator, \.saves) == [12, 24, 30])
+    #expect(coordinator.ending(step: 30) == (.steps, 0))
+  }
+
+  @Test func rateIsTheSchedules() throws {
+    let coordinator = try coordinator()
+    let adam = try OptimizerRegistry.make("adam", HyperParameters())
+    for step in 0..<30 {
+      let directive = coordinator.directive(step: step)
+      #expect(directive.step == step)
+      #expect(
+        directive.scalars == adam.scalars(step: step, learningRate: 0.1 * (1 - Double(step) / 30)))
+    }
+  }
+
+  @Test func stopAfterSavesAndAsksToBeRunAgain() throws {
+    let coordinator = try coordinator { $0.stopAfter = 7 }
+    #expect(steps(coordinator, \.stops).first == 7)
+    #expect(steps(coordinator, \.saves).first == 7)
+    #expect(coordinator.ending(step: 7) == (.stopAfter, 75))
+  }
+
+  @Test func signalActsOneStepLater() throws {
+    var coordinator = try coordinator()
+    #expect(!coordinator.directive(step: 4).stops)
+    coordinator.observe(step: 4, hasNonFinite: false, normIsFinite: true, wantsStop: true)
+    let next = coordinator.directive(step: 5)
+    #expect(next.stops && next.saves && !next.evaluates)
+    #expect(coordinator.ending(step: 6) == (.signal, 75))
+  }
+
+  @Test func divergesAfterTooManyBadSteps() throws {
+    var coordinator = try coordinator { $0.maxSkipped = 3 }
+    for step in 0..<8 {
+      coordinator.observe(
+        step: step, hasNonFinite: step % 3 != 2, normIsFinite: step % 3 == 2, wantsStop: false)
+      #expect(coordinator.reason == nil, "two bad steps and a good one")
+    }
+    coordinator.observe(step: 8, hasNonFinite: true, normIsFinite: false, wantsStop: false)
+    let next = coordinator.directive(step: 9)
+    #expect(next.stops && !next.saves, "weights of a diverged run are not worth a checkpoint")
+    #expect(coordinator.ending(step: 9) == (.diverged, 76))
+  }
+
+  @Test func overflowInTheSumDivergesAtOnce() throws {
+    var coordinator = try coordinator()
+    coordinator.observe(step: 0, hasNonFinite: false, normIsFinite: false, wantsStop: false)
+    #expect(coordinator.ending(step: 1) == (.diverged, 76))
+  }
+
+  @Test(arguments: [false, true]) func keepsTheBest(_ isHigher: Bool) throws {
+    var coordinator = try coordinator {
+      $0.keepBest = 2
+      $0.monitor = isHigher ? .valAccuracy : .valLoss
+    }
+    let values = [0.5, 0.7, 0.5, 0.4, .nan, 0.5, 0.1]
+    let saves = values.enumerated().map { step, value in
+      let figure = isHigher ? 1 - value : value
+      let evaluation = Evaluation(
+        split: .val, count: 1, loss: isHigher ? 9 : figure, accuracy: isHigher ? figure : nil)
+      let (saves, stops) = coordinator.observe(evaluation, step: step)
+      #expect(!stops)
+      return saves
+    }
+    #expect(saves == [true, true, true, true, false, false, true])
+    #expect(coordinator.best.map(\.step) == [6, 3])
+  }
+
+  @Test func equalFiguresKeepTheEarlier() throws {
+    var coordinator = try coordinator()
+    #expect(coordinator.observe(Evaluation(split: .val, count: 1, loss: 1), step: 10).saves)
+    #expect(!coordinator.observe(Evaluation(split: .val, count: 1, loss: 1), step: 20).saves)
+    #expect(coordinator.best.map(\.step) == [10])
+  }
+
+  @Test func stopsEarly() throws {
+    var coordinator = try coordinator {
+      $0.earlyStopping = true
+      $0.patience = 2
+    }
+    let stops = [1.0, 2, 2].enumerated().map { step, loss in
+      coordinator.observe(Evaluation(split: .val, count: 1, loss: loss), step: step).stops
+    }
+    #expect(stops == [false, false, true])
+    #expect(coordinator.directive(step: 3).stops)
+    #expect(coordinator.ending(step: 3) == (.earlyStopping, 0))
+  }
+
+  @Test func refusals() {
+    let noData = failure { _ = try coordinator(hasValidation: false) { $0.earlyStopping = true } }
+    #expect(noData?.kind == .usage && noData?.message.hasPrefix("early-stopping") == true)
+    for (text, option) in [("10min", "eval-every"), ("x", "eval-every"), ("x", "checkpoint-every")]
+    {
+      let failure = failure {
+        _ = try coordinator {
+          if option == "eval-every" { $0.evalEvery = text } else { $0.checkpointEvery = text }
+        }
+      }
+      #expect(failure?.kind == .usage && failure?.message.hasPrefix(option) == true)
+    }
+  }
+}
