@@ -11,7 +11,8 @@ static inline __attribute__((always_inline)) float exp_nonpositive(float x) {
   float floored = x < -87.0f ? -87.0f : x;
   float scaled = floored * 1.44269504f;
   // Rounds to nearest by adding and taking away 1.5·2^23.
-  float whole = (scaled + 12582912.0f) - 12582912.0f;
+  float shifted = scaled + 12582912.0f;
+  float whole = shifted - 12582912.0f;
   // ln 2 in two parts: the first product is exact.
   float r = (floored - whole * 0.693359375f) + whole * 2.12194440e-4f;
   float poly = 1.9875691500e-4f;
@@ -21,7 +22,10 @@ static inline __attribute__((always_inline)) float exp_nonpositive(float x) {
   poly = poly * r + 1.6666665459e-1f;
   poly = poly * r + 5.0000001201e-1f;
   float value = (poly * (r * r) + r) + 1.0f;
-  int32_t bits = ((int32_t)whole + 127) << 23;
+  // The integer stands in the low bits of the sum; a NaN gives some bits and stays NaN below.
+  uint32_t bits;
+  memcpy(&bits, &shifted, 4);
+  bits = (bits - 0x4b400000u + 127u) << 23;
   float power;
   memcpy(&power, &bits, 4);
   float result = value * power;

@@ -40,36 +40,35 @@ package final class GradientReducer {
     scratch = (0..<depth).map { _ in AlignedBuffer(count: arena.sizes.parameters) }
   }
 
-  /// Bytes of private gradient buffers beside the shared slots.
-  package var scratchBytes: Int {
-    scratch.reduce(temporaries.byteCount) { $0 + $1.byteCount }
-  }
-
   /// Computes this rank's leaves and leaves one gradient sum a subtree in its slots.
   ///
   /// - Parameter computeLeaf: writes the gradient sum of one leaf into the buffer it is given.
-  /// - Returns: whether every element of this rank's slots is finite.
+  /// - Returns: whether every leaf's gradient is finite. Leaves are looked at, not their sums, so
+  ///   that the answer does not depend on which rank added which.
   package func fillSlots(
     _ computeLeaf: (_ leaf: Int, _ gradient: UnsafeMutablePointer<Float>) throws -> Void
   ) rethrows -> Bool {
     var isFinite = true
     for (node, slot) in ownSlots {
       let target = arena.gradientSlots[slot]
-      try fill(node, into: target, depth: 0, computeLeaf)
-      if ck_all_finite(target, arena.sizes.parameters) == 0 { isFinite = false }
+      try fill(node, into: target, depth: 0, &isFinite, computeLeaf)
     }
     return isFinite
   }
 
   private func fill(
-    _ index: Int, into target: UnsafeMutablePointer<Float>, depth: Int,
+    _ index: Int, into target: UnsafeMutablePointer<Float>, depth: Int, _ isFinite: inout Bool,
     _ computeLeaf: (Int, UnsafeMutablePointer<Float>) throws -> Void
   ) rethrows {
     let node = division.tree.nodes[index]
-    if node.isLeaf { return try computeLeaf(node.leaves.lowerBound, target) }
-    try fill(node.left, into: target, depth: depth, computeLeaf)
+    if node.isLeaf {
+      try computeLeaf(node.leaves.lowerBound, target)
+      if ck_all_finite(target, arena.sizes.parameters) == 0 { isFinite = false }
+      return
+    }
+    try fill(node.left, into: target, depth: depth, &isFinite, computeLeaf)
     let right = scratch[depth].pointer
-    try fill(node.right, into: right, depth: depth + 1, computeLeaf)
+    try fill(node.right, into: right, depth: depth + 1, &isFinite, computeLeaf)
     ck_add(target, target, right, arena.sizes.parameters)
   }
 

@@ -2,12 +2,11 @@
 /// only, read between the barriers of a step.
 package struct RankStatus: BitwiseCopyable, Sendable {
   package enum Phase: Int32, BitwiseCopyable, Sendable, CustomStringConvertible {
-    case starting, loadingData, planning, computing, reducing, evaluating, saving, finishing
+    case starting, planning, computing, reducing, evaluating, saving, finishing
 
     package var description: String {
       switch self {
       case .starting: "starting"
-      case .loadingData: "loading data"
       case .planning: "building plans"
       case .computing: "computing gradients"
       case .reducing: "reducing gradients"

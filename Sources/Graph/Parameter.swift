@@ -29,11 +29,6 @@ public enum Initializer: Sendable, Hashable {
   }
 }
 
-/// FNV-1a, 64 bits: equal on every host and in every version, unlike `Hasher`.
-package func stableHash(_ text: String) -> UInt64 {
-  text.utf8.reduce(0xcbf2_9ce4_8422_2325) { ($0 ^ UInt64($1)) &* 0x0000_0100_0000_01b3 }
-}
-
 /// A named array that training changes; names and shapes are PyTorch's.
 public struct Parameter: Sendable, Hashable {
   /// What it is to regularization: `l1`, `l2` and `elastic-net` leave biases and norms alone.

@@ -9,10 +9,8 @@ package final class Plan {
   package enum Mode: Sendable {
     /// Forward, loss sums, and the gradient of the loss SUM for every parameter.
     case training
-    /// Forward and loss sums.
+    /// Forward and loss sums; the result is at `output`.
     case evaluation
-    /// Forward only; the result is at `output`.
-    case prediction
   }
 
   package let layout: ParameterLayout
@@ -48,8 +46,13 @@ package final class Plan {
     layout = ParameterLayout(trace.parameters)
     batch = input[0]
     outputShape = Shape(result.shape)
+    guard outputShape.rank >= 2, outputShape[0] == input[0] else {
+      throw Failure.usage(
+        "the model's result has shape \(outputShape), expected [\(input[0]), …]",
+        remedy: "Return a tensor that has the batch as its first axis.")
+    }
     do throws(ShapeMismatch) {
-      if mode != .prediction { try loss.checkOutput(outputShape) }
+      try loss.checkOutput(outputShape)
     } catch {
       throw Failure.usage(error.message, remedy: "Change the model's last layer or the loss.")
     }
@@ -70,9 +73,9 @@ package final class Plan {
 
   deinit { sums.deallocate() }
 
-  /// The parameters of `model` alone, without compiling it.
-  package static func layout(input: Shape, model: (Tensor) -> Tensor) throws -> ParameterLayout {
-    ParameterLayout(try trace(input: input, model: model).trace.parameters)
+  /// The number of parameters of `model`, without compiling it.
+  package static func parameterCount(input: Shape, model: (Tensor) -> Tensor) throws -> Int {
+    try trace(input: input, model: model).trace.parameters.reduce(0) { $0 + $1.count }
   }
 
   private static func trace(

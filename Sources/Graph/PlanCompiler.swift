@@ -61,21 +61,19 @@ struct PlanCompiler {
     let uses = PlanCompiler.useCounts(nodes, result: result)
     makeBuffers(uses: uses, result: result)
     guard let output = values[result] else {
-      throw Failure.usage("the model returns a parameter or an unused tensor")
+      throw Failure.internalError("the model's result has no buffer")
     }
     output.use(at: lossTime)
 
     var forward: [any Kernel] = []
     var backward: [any Kernel] = []
-    if mode != .prediction {
-      let gradient = mode == .training ? gradients[result] : nil
-      gradient?.use(at: lossTime)
-      let targets = Buffer(.targets, count: nodes[result].shape.count)
-      forward.append(
-        loss.compile(
-          output: output, shape: nodes[result].shape, targets: targets, gradient: gradient,
-          sums: sums))
-    }
+    let gradient = mode == .training ? gradients[result] : nil
+    gradient?.use(at: lossTime)
+    let targets = Buffer(.targets, count: nodes[result].shape.count)
+    forward.append(
+      loss.compile(
+        output: output, shape: nodes[result].shape, targets: targets, gradient: gradient,
+        sums: sums))
 
     // From the last node to the first, so that the first to write a gradient in the order of
     // execution is the first seen here.
@@ -93,10 +91,8 @@ struct PlanCompiler {
           layer: nodes[id].layer, operation: operation.name, shape: nodes[id].shape,
           parameterCount: parameterCount), at: 0)
     }
-    if mode != .prediction || nodes.indices.contains(result) {
-      // The result outlives the run: a caller may read it.
-      output.use(at: 2 * nodes.count + 1)
-    }
+    // The result outlives the run: a caller may read it.
+    output.use(at: 2 * nodes.count + 1)
     return (forward + backward, output, WorkspaceAllocator.place(workspace))
   }
 

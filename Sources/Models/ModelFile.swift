@@ -10,17 +10,35 @@ package struct ModelFile {
   private let path: String
   private let root: Node
 
-  /// - Throws: `Failure.badData` where the file cannot be read or is not YAML.
-  package init(path: String) throws {
+  /// Whether a model's name means such a file.
+  package static func isPath(_ name: String) -> Bool {
+    name.hasSuffix(".yaml") || name.hasSuffix(".yml")
+  }
+
+  /// - Parameters:
+  ///   - path: what errors call the file.
+  ///   - text: the file's content.
+  /// - Throws: `Failure.badData` where it is not YAML.
+  package init(path: String, text: String) throws {
     self.path = path
-    let text = try readTextFile(path, limit: 1 << 20)
     do {
       guard let root = try Yams.compose(yaml: text) else {
         throw Failure.badData("\(path): the file is empty", remedy: "Write a list `layers:`.")
       }
       self.root = root
     } catch let error as YamlError {
-      throw Failure.badData("\(path): not YAML: \(error)")
+      throw Failure.badData("\(path): not YAML: \(ModelFile.describe(error))")
+    }
+  }
+
+  /// Place and problem of a YAML error, without the whole file that Yams quotes.
+  package static func describe(_ error: any Error) -> String {
+    switch error as? YamlError {
+    case .scanner(_, let problem, let mark, _), .parser(_, let problem, let mark, _),
+      .composer(_, let problem, let mark, _):
+      "line \(mark.line), column \(mark.column): \(problem)"
+    case .duplicatedKeysInMapping(let keys, _): "\(keys.joined(separator: ", ")) stands twice"
+    default: String("\(error)".prefix(200))
     }
   }
 

@@ -49,11 +49,16 @@ public struct MLP: Model {
 
 /// The models that go by name on the command line.
 package enum Zoo {
-  /// - Parameter name: `linear`, `logistic`, `mlp:128,64`, or a path ending in `.yaml` or `.yml`.
+  /// - Parameters:
+  ///   - name: `linear`, `logistic`, `mlp:128,64`, or a path ending in `.yaml` or `.yml`.
+  ///   - file: the text of that file where it is known already.
   /// - Throws: `Failure.usage` for a name or a width that is not known.
-  package static func model(named name: String, for context: ModelContext) throws -> any Model {
-    if name.hasSuffix(".yaml") || name.hasSuffix(".yml") {
-      return try ModelFile(path: name).model(for: context)
+  package static func model(
+    named name: String, file: String? = nil, for context: ModelContext
+  ) throws -> any Model {
+    if ModelFile.isPath(name) {
+      let text = try file ?? readTextFile(name, limit: 1 << 20)
+      return try ModelFile(path: name, text: text).model(for: context)
     }
     let parts = name.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
     let arguments = parts.count > 1 ? String(parts[1]) : nil

@@ -26,7 +26,7 @@ package struct Schedule: Sendable, Equatable {
   package var baseRate: Double
   /// Steps of linear warm-up lr₀·(t + 1)/warm-up in front of the shape; never a zero rate.
   package var warmupSteps: Int
-  /// Steps of the whole run; nil where nothing asks for it.
+  /// Steps of the whole run.
   package var totalSteps: Int
   /// 1, or the steps of an epoch where t counts epochs.
   package var stepsPerUnit: Int

@@ -30,9 +30,9 @@ package final class MetricsFile {
     var kept = 0
     for line in text.split(separator: "\n", omittingEmptySubsequences: false) {
       let isWhole = line.endIndex != text.endIndex
-      guard isWhole, !line.contains("\"kind\":\"end\""), (stepNumber(of: line) ?? 0) <= step else {
-        break
-      }
+      let isFinal =
+        line.contains("\"kind\":\"end\"") || line.contains("\"split\":\"test\"")
+      guard isWhole, !isFinal, (stepNumber(of: line) ?? 0) <= step else { break }
       kept += line.utf8.count + 1
     }
     guard truncate(path, off_t(kept)) == 0 else {

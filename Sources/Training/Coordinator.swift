@@ -25,6 +25,8 @@ package struct Coordinator {
   package private(set) var stopping: EarlyStopping?
   /// Non-finite steps in a row, all skipped.
   package private(set) var skipped: Int
+  /// Updates done: steps without the skipped ones. Bias corrections count these.
+  package private(set) var updates: Int
   /// Checkpoints with the best figures, best first.
   package private(set) var best: [CheckpointState.BestStep]
   package private(set) var reason: Reason?
@@ -62,8 +64,17 @@ package struct Coordinator {
           isBetterWhenHigher: configuration.monitor.isBetterWhenHigher,
           minDelta: configuration.minDelta, patience: configuration.patience) : nil)
     skipped = state?.skipped ?? 0
+    updates = state?.updates ?? 0
     best = state?.best ?? []
     secondsAtSave = Coordinator.now()
+    if stopping?.hasStopped == true { reason = .earlyStopping }
+  }
+
+  /// Whether nothing is left to train: the whole run is done, early stopping said so before, or
+  /// `--stop-after` lies behind. Every rank knows, from the checkpoint alone.
+  package func isOver(at step: Int) -> Bool {
+    step >= totalSteps || stopping?.hasStopped == true
+      || configuration.stopAfter.map { step >= $0 } ?? false
   }
 
   /// What update number `step` does and what follows it.
@@ -72,7 +83,7 @@ package struct Coordinator {
     var directive = Directive()
     directive.step = step
     directive.scalars = optimizer.scalars(
-      step: step, learningRate: schedule.rate(at: step))
+      step: updates, learningRate: schedule.rate(at: step))
     let isLast = done >= totalSteps || reason == .signal || configuration.stopAfter == done
     directive.stops = isLast || reason != nil
     directive.evaluates =
@@ -90,6 +101,7 @@ package struct Coordinator {
   package mutating func observe(step: Int, hasNonFinite: Bool, normIsFinite: Bool, wantsStop: Bool)
   {
     skipped = hasNonFinite ? skipped + 1 : 0
+    if !hasNonFinite { updates += 1 }
     if skipped >= configuration.maxSkipped || (!hasNonFinite && !normIsFinite) {
       reason = .diverged
     } else if wantsStop && reason == nil {
@@ -117,11 +129,24 @@ package struct Coordinator {
     return (saves, verdict == .stop)
   }
 
-  package mutating func saved() { secondsAtSave = Coordinator.now() }
+  /// Whether the state is worth keeping: not one that diverged, nor one whose gradients are not
+  /// finite unless the run ends here and may be continued.
+  package func isWorthSaving(after directive: Directive) -> Bool {
+    reason != .diverged && (skipped == 0 || directive.stops)
+  }
+
+  /// A checkpoint that could not be written is no candidate for the best.
+  package mutating func didSave(_ isWritten: Bool, step: Int) {
+    if isWritten {
+      secondsAtSave = Coordinator.now()
+    } else {
+      best.removeAll { $0.step == step }
+    }
+  }
 
   /// Why the loop ended, and the exit code that goes with it.
   package func ending(step: Int) -> (reason: Reason, code: Int32) {
-    if let reason {
+    if let reason, reason != .signal || step < totalSteps {
       switch reason {
       case .signal: return (reason, Failure.Kind.stoppedEarly.rawValue)
       case .diverged: return (reason, Failure.Kind.diverged.rawValue)

@@ -10,6 +10,8 @@ package struct EarlyStopping: Sendable, Equatable, Codable {
   package private(set) var best: Double?
   package private(set) var bestStep: Int?
   package private(set) var badChecks = 0
+  /// The last check said stop: a resume of this state has nothing left to train.
+  package private(set) var hasStopped = false
 
   package init(isBetterWhenHigher: Bool, minDelta: Double, patience: Int) {
     self.isBetterWhenHigher = isBetterWhenHigher
@@ -23,6 +25,7 @@ package struct EarlyStopping: Sendable, Equatable, Codable {
   package mutating func observe(_ value: Double, step: Int) -> Verdict {
     guard value.isFinite else {
       badChecks += 1
+      hasStopped = true
       return .stop
     }
     let improves =
@@ -34,6 +37,7 @@ package struct EarlyStopping: Sendable, Equatable, Codable {
       return .improved
     }
     badChecks += 1
-    return badChecks >= patience ? .stop : .wait
+    hasStopped = badChecks >= patience
+    return hasStopped ? .stop : .wait
   }
 }

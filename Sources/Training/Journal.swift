@@ -28,6 +28,7 @@ final class Journal {
   private let description: DatasetDescription
   private let standardization: Standardization?
   private let samplesBefore: (Int) -> Int
+  private let modelFile: String?
   private let totalSteps: Int
   private let start = ck_monotonic_ns()
   private let firstStep: Int
@@ -35,13 +36,15 @@ final class Journal {
   private var lastEvaluation: Evaluation?
   private var saveFailure: Failure?
   private var hasSaved = false
+  /// Checkpoints after the one this run was resumed from.
+  private var abandoned: [Int]
   private var skippedSteps = 0
   private var wasSkipped = false
 
   init(
     console: Console, metrics: MetricsFile, store: CheckpointStore, arena: NodeArena,
-    configuration: RunConfiguration, data: LoadedData, totalSteps: Int, firstStep: Int,
-    samplesBefore: @escaping (Int) -> Int
+    configuration: RunConfiguration, data: LoadedData, modelFile: String?, totalSteps: Int,
+    firstStep: Int, samplesBefore: @escaping (Int) -> Int
   ) {
     self.console = console
     self.metrics = metrics
@@ -50,8 +53,10 @@ final class Journal {
     self.configuration = configuration
     description = data.description
     standardization = data.standardization
+    self.modelFile = modelFile
     self.totalSteps = totalSteps
     self.firstStep = firstStep
+    abandoned = store.folder.steps().filter { $0 > firstStep }
     self.samplesBefore = samplesBefore
     lastLog = (firstStep, start)
   }
@@ -90,9 +95,9 @@ final class Journal {
     line.add("step", report.step)
     line.add("epoch", report.epoch)
     line.add("loss", report.loss)
-    line.add("penalty", report.penalty)
+    if !report.isSkipped { line.add("penalty", report.penalty) }
     line.add("lr", report.learningRate)
-    line.add("grad_norm", report.gradientNorm)
+    if !report.isSkipped { line.add("grad_norm", report.gradientNorm) }
     line.add("samples", samples)
     line.add("samples_per_s", rate.rounded())
     line.add("compute_ms", Double(report.computeNanoseconds / 1000) / 1000)
@@ -125,16 +130,26 @@ final class Journal {
 
   /// Saves a checkpoint. A full disk is a warning now, and exit code 73 at the end if nothing
   /// could be saved at all: training is worth more than its last checkpoint.
-  func save(step: Int, epoch: Int, coordinator: Coordinator) {
+  ///
+  /// - Returns: whether it was written.
+  func save(step: Int, epoch: Int, coordinator: Coordinator) -> Bool {
     let state = CheckpointState(
       step: step, epoch: epoch, samples: samplesBefore(step),
       settings: ConfigurationSources.values(of: configuration.withoutPlace),
       dataset: description, standardization: standardization, stopping: coordinator.stopping,
-      skipped: coordinator.skipped, best: coordinator.best)
+      skipped: coordinator.skipped, updates: coordinator.updates, best: coordinator.best,
+      modelFile: modelFile)
     do {
+      guard ck_all_finite(arena.parameters, arena.sizes.parameters) != 0 else {
+        throw Failure.cannotWrite("the weights are not finite")
+      }
       try store.save(state, arena: arena)
+      // What lies after the checkpoint this run was resumed from is another branch by now.
+      store.remove(abandoned)
+      abandoned = []
       store.retain(keep: configuration.keep, best: coordinator.best.map(\.step))
       hasSaved = true
+      return true
     } catch let failure as Failure {
       saveFailure = failure
       console.logger.warning("checkpoint of step \(step) not written: \(failure.message)")
@@ -142,25 +157,33 @@ final class Journal {
       saveFailure = .cannotWrite("\(error)")
       console.logger.warning("checkpoint of step \(step) not written: \(error)")
     }
+    return false
   }
 
   /// Puts a saved checkpoint's weights back into the arena.
-  func restore(_ step: Int) throws {
+  /// - Returns: false where it is gone or damaged: a run is worth more than its best step.
+  func restore(_ step: Int) throws -> Bool {
     let path = "\(store.folder.checkpoints)/\(RunFolder.stepName(step))"
-    try store.load(StoredCheckpoint(path: path), into: arena, optimizer: false)
+    do {
+      try store.load(StoredCheckpoint(path: path), into: arena, optimizer: false)
+    } catch let failure as Failure {
+      console.logger.warning("the last weights are kept, not the best: \(failure.message)")
+      return false
+    }
     console.line("restored the weights of step \(step), the best")
+    return true
   }
 
   func finish(
-    reason: String, step: Int, best: CheckpointState.BestStep?, test: Evaluation?,
-    isComplete: Bool
+    reason: String, step: Int, best: CheckpointState.BestStep?,
+    test: (evaluation: Evaluation, step: Int)?, isComplete: Bool
   ) throws {
     console.finish()
     if reason == Coordinator.Reason.diverged.rawValue {
       console.logger.error(
         "diverged: gradients are no longer finite. Lower --lr, add --warmup or --clip-norm")
     }
-    if let test { metrics.write(test.line(step: step)) }
+    if let test { metrics.write(test.evaluation.line(step: test.step)) }
     if isComplete { try store.writeModel(arena: arena) }
     let seconds = Double(ck_monotonic_ns() - start) / 1e9
     var line = JSONLine()
@@ -182,7 +205,7 @@ final class Journal {
       table.add(
         "best step", "\(best.step), \(configuration.monitor.rawValue) \(Format.short(best.value))")
     }
-    if let test { table.add("test", test.summary) }
+    if let test { table.add("test", test.evaluation.summary) }
     if isComplete {
       table.add("weights", store.folder.model)
     } else if hasSaved {
@@ -216,6 +239,11 @@ extension Evaluation {
 }
 
 extension RunConfiguration {
+  /// Where and how a run was called, which no checkpoint needs and none may decide.
+  static let placeSettings: Set<String> = [
+    "run", "resume", "stop-after", "expect-ranks", "progress", "quiet",
+  ]
+
   /// Without what says where and how a run was called, which no checkpoint needs.
   var withoutPlace: RunConfiguration {
     var result = self

@@ -74,9 +74,7 @@ package final class LoadedData {
 
   /// Hosts must have found the same data: a stale copy on one of them would train on other rows.
   private static func compareHosts(_ description: [UInt8], _ group: RankGroup) throws {
-    let hash = description.reduce(UInt64(0xcbf2_9ce4_8422_2325)) {
-      ($0 ^ UInt64($1)) &* 0x100_0000_01b3
-    }
+    let hash = stableHash(description)
     let first = try group.world.broadcast(value: hash)
     try group.agree {
       if hash != first {

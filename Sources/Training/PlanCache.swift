@@ -15,9 +15,10 @@ package final class PlanCache {
 
   package let layout: ParameterLayout
   package let outputCount: Int
-  package private(set) var features: AlignedBuffer<Float>
-  package private(set) var targets: AlignedBuffer<Float>
-  private var workspace: AlignedBuffer<Float>
+  package private(set) var features = AlignedBuffer<Float>(count: 0)
+  package private(set) var targets = AlignedBuffer<Float>(count: 0)
+  private var workspace = AlignedBuffer<Float>(count: 0)
+  private let counts: (features: Int, targets: Int, workspace: Int)
   private var plans: [Key: Plan] = [:]
   private let description: Plan
 
@@ -46,14 +47,21 @@ package final class PlanCache {
     description = any
     layout = any.layout
     outputCount = any.outputShape.count / any.batch
-    let all = Array(plans.values)
-    features = AlignedBuffer(count: all.map(\.featureCount).max() ?? 1)
-    targets = AlignedBuffer(count: all.map(\.targetCount).max() ?? 1)
-    workspace = AlignedBuffer(count: all.map(\.workspaceCount).max() ?? 1)
+    counts = (
+      plans.values.map(\.featureCount).max() ?? 0, plans.values.map(\.targetCount).max() ?? 0,
+      plans.values.map(\.workspaceCount).max() ?? 0
+    )
   }
 
   /// Private bytes of this rank.
-  package var byteCount: Int { features.byteCount + targets.byteCount + workspace.byteCount }
+  package var byteCount: Int { (counts.features + counts.targets + counts.workspace) * 4 }
+
+  /// Takes the memory, once it is known that there is enough. Plans run only after this.
+  package func allocate() {
+    features = AlignedBuffer(count: counts.features)
+    targets = AlignedBuffer(count: counts.targets)
+    workspace = AlignedBuffer(count: counts.workspace)
+  }
 
   package var steps: [Plan.Step] { description.steps }
 

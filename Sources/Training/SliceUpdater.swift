@@ -86,7 +86,10 @@ final class SliceUpdater {
     }
     guard needsNorm else { return }
     try arena.barrier()
-    let factor = clipping.factor(norm: gradientNorm())
+    let norm = gradientNorm()
+    // A sum that overflowed: the parameters stay as they are, and rank 0 ends the run.
+    guard norm.isFinite else { return }
+    let factor = clipping.factor(norm: norm)
     reducer.visitKept { block, range, gradient in
       apply(scalars, block, range, gradient, factor: factor)
     }

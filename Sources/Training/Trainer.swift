@@ -51,12 +51,13 @@ package final class Trainer {
   /// Trains to the end. Collective: every rank.
   /// - Returns: the exit code: 0, 75 (stopped early with a checkpoint) or 76 (diverged).
   package func run() throws -> Int32 {
-    while step < coordinator.totalSteps {
+    var isOver = coordinator.isOver(at: step)
+    while !isOver {
       let directive = try trainStep()
       var verdict = Verdict()
       if directive.evaluates && rows.validation.count > 0 { verdict = try evaluate() }
-      if directive.saves || verdict.saves { try save() }
-      if directive.stops || verdict.stops { break }
+      if directive.saves || verdict.saves { try save(directive) }
+      isOver = directive.stops || verdict.stops
     }
     return try finish()
   }
@@ -103,12 +104,12 @@ package final class Trainer {
     return board.pointee.verdict
   }
 
-  private func save() throws {
+  private func save(_ directive: Directive) throws {
     arena.enter(.saving)
-    if let journal {
-      journal.save(
+    if let journal, coordinator.isWorthSaving(after: directive) {
+      let isWritten = journal.save(
         step: step, epoch: step / coordinator.stepsPerEpoch, coordinator: coordinator)
-      coordinator.saved()
+      coordinator.didSave(isWritten, step: step)
     }
     try arena.barrier()
   }
@@ -119,15 +120,21 @@ package final class Trainer {
     let (reason, ownCode) = coordinator.ending(step: step)
     let code = try group.world.broadcast(value: ownCode)
     var test: Evaluation?
+    var evaluatedStep = step
     if code == 0 {
       try group.onFirst {
-        if restoresBest, let best = coordinator.best.first { try journal?.restore(best.step) }
+        if restoresBest, let best = coordinator.best.first,
+          try journal?.restore(best.step) == true
+        {
+          evaluatedStep = best.step
+        }
       }
       if rows.test.count > 0 { test = try evaluator.evaluate(rows.test) }
     }
     try group.onFirst {
       try journal?.finish(
-        reason: reason.rawValue, step: step, best: coordinator.best.first, test: test,
+        reason: reason.rawValue, step: step, best: coordinator.best.first,
+        test: test.map { ($0, evaluatedStep) },
         isComplete: code == 0)
     }
     return code

@@ -39,7 +39,8 @@ extension TrainingJob {
     _ configuration: RunConfiguration, _ description: DatasetDescription
   ) throws -> any Model {
     let context = description.modelContext
-    return try model?(context) ?? Zoo.model(named: configuration.model ?? "", for: context)
+    return try model?(context)
+      ?? Zoo.model(named: configuration.model ?? "", file: modelFile, for: context)
   }
 
   struct Built {
@@ -124,7 +125,8 @@ extension TrainingJob {
       let metrics = try MetricsFile(path: store.folder.metrics, resumingAt: resumed?.state.step)
       let pen = Journal(
         console: console, metrics: metrics, store: store, arena: arena,
-        configuration: configuration, data: data, totalSteps: totalSteps, firstStep: firstStep,
+        configuration: configuration, data: data, modelFile: modelFile, totalSteps: totalSteps,
+        firstStep: firstStep,
         samplesBefore: sampler.samplesBefore)
       if resumed != nil { pen.didResume(step: firstStep, ranks: group.size) }
       journal = pen

@@ -1,8 +1,11 @@
 import Basics
 import DataParallel
+import Datasets
 import FoundationEssentials
+import Glibc
 import Graph
 import Logging
+import Models
 import MPI
 import Reports
 
@@ -71,8 +74,9 @@ extension TrainingJob {
   mutating func applyResumed(_ resumed: Resumed, console: Console) throws {
     sources = try group.agree {
       let stored = try resumed.state.configuration(origin: resumed.path)
-      let merged = try TrainingJob.sources(
+      var merged = try TrainingJob.sources(
         flags: flags, file: configurationFile, over: stored)
+      merged.letNewEpochsWin(over: resumed.path)
       for setting in Setting.all where !setting.isFreeOnResume {
         let (now, before) = (
           setting.print(merged.configuration), setting.print(stored.configuration)
@@ -86,29 +90,64 @@ extension TrainingJob {
       return merged
     }
     let differences = Platform.current.differences(from: resumed.state.platform)
-    if !differences.isEmpty {
+    if !differences.isEmpty && group.isFirst {
       console.logger.warning(
         "equal bits are not promised for this resume: \(differences.joined(separator: ", "))")
     }
+  }
+
+  /// A resume must find the data it was started on: other rows are another split and other steps.
+  func compareData(_ found: DatasetDescription, with resumed: Resumed) throws {
+    try group.agree {
+      let before = resumed.state.dataset
+      guard found != before else { return }
+      throw Failure.badData(
+        "\(found.name): the data has changed since this run was started: rows "
+          + "\(before.rows[.train] ?? 0) → \(found.rows[.train] ?? 0), bytes "
+          + "\(before.sourceBytes) → \(found.sourceBytes)",
+        remedy: "Bring the old files back, or start a new run with --init-weights.")
+    }
+  }
+
+  /// The model's YAML file, read once by the first rank; a resumed run keeps the text it was
+  /// started with. Collective: every rank.
+  func readModelFile(resumed: Resumed?, console: Console) throws -> String? {
+    guard model == nil, let name = sources.configuration.model, ModelFile.isPath(name) else {
+      return nil
+    }
+    if let stored = resumed?.state.modelFile {
+      try group.onFirst {
+        if let now = try? readTextFile(name, limit: 1 << 20), now != stored {
+          console.logger.warning("\(name) has changed: this run keeps the model it began with")
+        }
+      }
+      return stored
+    }
+    let bytes = try group.bytesFromFirst { try readFile(name, limit: 1 << 20) }
+    return String(decoding: bytes, as: UTF8.self)
   }
 
   /// The run's folder, made and written by the first rank alone.
   func openFolder(_ configuration: RunConfiguration, resumed: Resumed?) throws -> RunFolder {
     var folder = RunFolder("")
     try group.onFirst {
-      if let resumed {
-        folder = RunFolder(configuration.run ?? resumed.folder)
-        if folder.path != resumed.folder { try folder.create() } else { try folder.prepare() }
-      } else {
-        folder =
-          configuration.run.map(RunFolder.init)
-          ?? .fresh(model: configuration.model ?? "model", data: configuration.data)
-        try folder.create()
-      }
-      var file = try FileWriter(path: folder.path + "/config.yaml")
+      folder =
+        (configuration.run ?? resumed?.folder).map(RunFolder.init)
+        ?? .fresh(model: configuration.model ?? "model", data: configuration.data)
+      // `auto` may find a folder whose job was killed before its first checkpoint.
+      let continues =
+        resumed.map { folder.isSame(as: RunFolder($0.folder)) }
+        ?? (configuration.resume == "auto" && folder.isRun && folder.steps().isEmpty)
+      if continues { try folder.prepare() } else { try folder.create() }
+      // The result of an earlier end is not this run's.
+      unlink(folder.model)
+      let temporary = folder.path + "/.config.new"
+      var file = try FileWriter(path: temporary)
       for line in Version.lines { try file.write("# \(line)\n") }
       try file.write(ConfigurationSources.yaml(of: configuration.withoutPlace))
       _ = try file.finish()
+      let path = folder.path + "/config.yaml"
+      if rename(temporary, path) != 0 { throw systemFailure(path) }
     }
     return folder
   }

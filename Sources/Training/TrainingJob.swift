@@ -18,6 +18,8 @@ package struct TrainingJob {
   let model: ((ModelContext) -> any Model)?
   let flags: [String: String]
   let configurationFile: String?
+  /// The text of the model's YAML file, where it is one.
+  var modelFile: String?
 
   /// - Parameters:
   ///   - flags: option values by name; flags win over the file.
@@ -67,6 +69,7 @@ package struct TrainingJob {
     if let resumed = try findCheckpoint(console: console) {
       try applyResumed(resumed, console: console)
     }
+    modelFile = try readModelFile(resumed: nil, console: console)
     let asked = sources.configuration
     let (description, trainCount) = try group.agree {
       let description = try datasetSource(named: asked.data, options: dataOptions(asked)).describe()
@@ -82,14 +85,17 @@ package struct TrainingJob {
     try compareConfigurations()
     let resumed = try findCheckpoint(console: console)
     if let resumed { try applyResumed(resumed, console: console) }
+    modelFile = try readModelFile(resumed: resumed, console: console)
     let asked = sources.configuration
     let data = try loadData(asked, standardization: resumed?.state.standardization)
+    if let resumed { try compareData(data.description, with: resumed) }
     let configuration = try resolve(data.description, trainCount: data.split.trainCount)
     if case .samples(let count) = asked.batchSize, count > data.split.trainCount {
       console.line("batch size \(count) clamped to the \(data.split.trainCount) training samples")
     }
     let engine = try ComputeEngine(threads: configuration.threads ?? 1)
     let built = try group.agree { try plan(configuration, data: data, engine: engine) }
+    built.plans.allocate()
     let cores = try Affinity(group).nodeCores
     let arena = try group.agree {
       try NodeArena(
@@ -125,12 +131,13 @@ package struct TrainingJob {
       let configuration = try sources.configuration.resolved(
         for: description, trainCount: trainCount, worldSize: group.size)
       let model = try makeModel(configuration, description)
-      let layout = try Plan.layout(
+      let parameters = try Plan.parameterCount(
         input: Shape([1] + description.featureShape), model: { model($0) })
+      try MemoryPlan.check(parameters: parameters)
       let samples =
         configuration.batchCount(trainCount: trainCount) / configuration.tree().leafCount
       let threads = affinity.threads(
-        parameters: layout.parameterCount, samples: max(1, samples))
+        parameters: parameters, samples: max(1, samples))
       return (configuration, configuration.threads ?? threads)
     }
     // One number for the whole run: it is part of the arithmetic.

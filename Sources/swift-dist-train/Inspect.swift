@@ -30,6 +30,6 @@ struct Inspect: ParsableCommand {
         flags: flags, file: options.config, over: ConfigurationSources())
       lines = try Inspection.model(sources, ranks: ranks)
     }
-    for line in lines { print(line) }
+    if Launcher.earlyRank == 0 { for line in lines { print(line) } }
   }
 }

@@ -23,19 +23,6 @@ typedef struct {
 int ck_barrier_wait(ck_barrier *barrier, uint32_t participants, const ck_wait_policy *policy,
                     uint64_t timeout_ms);
 
-static inline uint32_t ck_load_acquire(const uint32_t *address) {
-  return __atomic_load_n(address, __ATOMIC_ACQUIRE);
-}
-static inline void ck_store_release(uint32_t *address, uint32_t value) {
-  __atomic_store_n(address, value, __ATOMIC_RELEASE);
-}
-static inline uint64_t ck_load_relaxed64(const uint64_t *address) {
-  return __atomic_load_n(address, __ATOMIC_RELAXED);
-}
-static inline void ck_store_relaxed64(uint64_t *address, uint64_t value) {
-  __atomic_store_n(address, value, __ATOMIC_RELAXED);
-}
-
 /// Installs a handler for SIGUSR1, SIGUSR2 and SIGTERM that sets one flag; ignores SIGPIPE and
 /// SIGXFSZ, whose errors come back from write(2) instead.
 void ck_install_signal_flag(void);

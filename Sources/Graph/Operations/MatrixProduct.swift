@@ -29,8 +29,10 @@ package struct MatrixProduct: Operation {
 
   package func outputShape(_ inputs: [Shape]) throws(ShapeMismatch) -> Shape {
     let (x, weight) = (inputs[0], inputs[1])
-    guard x.rank >= 2, let features = x.extents.last, weight.rank == 2, features == weight[1]
-    else {
+    guard weight.rank == 2 else {
+      throw ShapeMismatch("expected a weight [out, in], found \(weight)")
+    }
+    guard x.rank >= 2, let features = x.extents.last, features == weight[1] else {
       throw ShapeMismatch("expected input […, \(weight[1])], found \(x)")
     }
     if hasBias && inputs[2].extents != [weight[0]] {

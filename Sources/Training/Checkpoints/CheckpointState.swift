@@ -18,10 +18,14 @@ package struct CheckpointState: Codable, Sendable {
   package var stopping: EarlyStopping?
   /// Non-finite steps skipped in a row.
   package var skipped: Int
+  /// Updates done: steps without the skipped ones.
+  package var updates: Int
   /// What equal bits depend on beside the above.
   package var platform: Platform
   /// Checkpoints whose figures were best, best first, with their figures.
   package var best: [BestStep]
+  /// The text of the model's YAML file, where it is one.
+  package var modelFile: String?
 
   package struct BestStep: Codable, Sendable, Equatable {
     package var step: Int
@@ -46,15 +50,34 @@ package struct CheckpointState: Codable, Sendable {
         "\(path): format \(format), expected 1",
         remedy: "Use the program version that wrote this checkpoint.")
     }
-    guard step >= 0, epoch >= 0, samples >= 0, skipped >= 0 else {
-      throw Failure.badData("\(path): a negative step, epoch or sample count")
+    try checkNumbers(path)
+  }
+
+  /// Numbers that could overflow or reach outside memory are refused here, once.
+  private func checkNumbers(_ path: String) throws {
+    let counts = [
+      step, epoch, samples, skipped, updates, stopping?.badChecks ?? 0, stopping?.bestStep ?? 0,
+    ]
+    guard counts.allSatisfy({ (0...(1 << 50)).contains($0) }), updates <= step,
+      best.allSatisfy({ (0...step).contains($0.step) && $0.value.isFinite })
+    else { throw Failure.badData("\(path): a step, epoch or sample count is out of range") }
+    guard let features = Shape.checkedCount(dataset.featureShape), features > 0 else {
+      throw Failure.badData("\(path): the data's feature shape is not valid")
+    }
+    if let standardization {
+      let numbers = standardization.mean + standardization.deviation
+      guard standardization.mean.count == features, standardization.deviation.count == features,
+        numbers.allSatisfy(\.isFinite), standardization.deviation.allSatisfy({ $0 > 0 })
+      else {
+        throw Failure.badData("\(path): the standardization does not fit \(features) features")
+      }
     }
   }
 
   package init(
     step: Int, epoch: Int, samples: Int, settings: [String: String], dataset: DatasetDescription,
-    standardization: Standardization?, stopping: EarlyStopping?, skipped: Int,
-    best: [BestStep]
+    standardization: Standardization?, stopping: EarlyStopping?, skipped: Int, updates: Int,
+    best: [BestStep], modelFile: String?
   ) {
     self.step = step
     self.epoch = epoch
@@ -64,14 +87,17 @@ package struct CheckpointState: Codable, Sendable {
     self.standardization = standardization
     self.stopping = stopping
     self.skipped = skipped
+    self.updates = updates
     self.best = best
+    self.modelFile = modelFile
     platform = .current
   }
 
   /// The configuration this state was saved with.
   package func configuration(origin: String) throws -> ConfigurationSources {
     var sources = ConfigurationSources()
-    for (name, value) in settings.sorted(by: { $0.key < $1.key }) {
+    for (name, value) in settings.sorted(by: { $0.key < $1.key })
+    where !RunConfiguration.placeSettings.contains(name) {
       try sources.apply(name, value, from: origin)
     }
     return sources

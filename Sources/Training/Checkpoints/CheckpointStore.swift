@@ -52,18 +52,23 @@ package struct CheckpointStore {
     if access(final, F_OK) == 0 && rename(final, replaced) != 0 { throw systemFailure(final) }
     if rename(temporary, final) != 0 { throw systemFailure(final) }
     RunFolder.syncFolder(folder.checkpoints)
-    RunFolder.removeFolder(replaced)
     _ = try StoredCheckpoint(path: final)
+    RunFolder.removeFolder(replaced)
     try folder.link("latest", toStep: state.step)
     if let best = state.best.first { try folder.link("best", toStep: best.step) }
+  }
+
+  /// Deletes the checkpoints of an abandoned branch.
+  func remove(_ steps: [Int]) {
+    for step in steps {
+      RunFolder.removeFolder("\(folder.checkpoints)/\(RunFolder.stepName(step))")
+    }
   }
 
   /// Deletes what is neither among the last `keep` nor in `best`.
   func retain(keep: Int, best: [Int]) {
     let steps = folder.steps()
-    for step in steps.dropLast(keep) where !best.contains(step) {
-      RunFolder.removeFolder("\(folder.checkpoints)/\(RunFolder.stepName(step))")
-    }
+    remove(steps.dropLast(keep).filter { !best.contains($0) })
   }
 
   /// Writes the weights as the run's result, atomically.

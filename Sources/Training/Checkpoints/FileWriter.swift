@@ -34,19 +34,20 @@ struct FileWriter: ~Copyable {
 
   /// Syncs the file to disk and returns its SHA-256 in hexadecimal.
   consuming func finish() throws -> String {
-    let digits = Array("0123456789abcdef".utf8)
-    let text = hash.finalize().flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }
     if fsync(descriptor) != 0 { throw systemFailure(path) }
-    return String(decoding: text, as: UTF8.self)
+    return FileWriter.hexadecimal(hash.finalize())
   }
 
   deinit { close(descriptor) }
 
   /// The SHA-256 of a file that exists.
   static func digest(of path: String) throws -> String {
+    hexadecimal(SHA256.hash(data: try readFile(path)))
+  }
+
+  private static func hexadecimal(_ digest: some Sequence<UInt8>) -> String {
     let digits = Array("0123456789abcdef".utf8)
-    let bytes = try readFile(path)
-    let text = SHA256.hash(data: bytes).flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }
+    let text = digest.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }
     return String(decoding: text, as: UTF8.self)
   }
 }

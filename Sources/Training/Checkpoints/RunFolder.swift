@@ -17,6 +17,20 @@ package struct RunFolder: Sendable {
     return "step_" + String(repeating: "0", count: max(0, 8 - digits.count)) + digits
   }
 
+  /// Whether this program made it.
+  var isRun: Bool { access(path + "/config.yaml", F_OK) == 0 }
+
+  /// Whether both are one folder, however it is written.
+  func isSame(as other: RunFolder) -> Bool {
+    func resolved(_ path: String) -> String? {
+      guard let pointer = realpath(path, nil) else { return nil }
+      defer { free(pointer) }
+      return String(cString: pointer)
+    }
+    guard let own = resolved(path) else { return false }
+    return own == resolved(other.path)
+  }
+
   /// Makes the folder and proves that it can be written.
   /// - Throws: `Failure.usage` where it exists, `Failure.cannotWrite` where it cannot be made.
   package func create() throws {

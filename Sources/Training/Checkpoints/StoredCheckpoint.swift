@@ -31,7 +31,7 @@ package struct StoredCheckpoint {
       decoding: readFile(path + "/state.json"), path: path + "/state.json")
   }
 
-  /// What `--resume` means: a checkpoint, and the run folder it belongs to.
+  /// What `--resume` means: a checkpoint, and the run folder it lies in.
   ///
   /// - Parameters:
   ///   - request: `latest`, `best`, `auto`, or a path of a run or a checkpoint.
@@ -53,19 +53,19 @@ package struct StoredCheckpoint {
     default:
       // A PATH never falls back: a damaged checkpoint is an error.
       if access(request + "/SHA256SUMS", F_OK) == 0 {
-        return (try StoredCheckpoint(path: request), RunFolder(run ?? "\(request)/../.."))
+        return (try StoredCheckpoint(path: request), RunFolder("\(request)/../.."))
       }
       guard access(request + "/checkpoints", F_OK) == 0 else {
         throw Failure.badData(
-          "resume: \(request) is neither a run folder nor a checkpoint",
+          "\(request): neither a run folder nor a checkpoint",
           remedy: "Name a folder that holds checkpoints/ or SHA256SUMS.")
       }
       let folder = RunFolder(request)
       guard let step = folder.steps().last else {
-        throw Failure.badData("resume: \(request) has no checkpoint")
+        throw Failure.badData("\(request): the run has no checkpoint")
       }
       let path = "\(folder.checkpoints)/\(RunFolder.stepName(step))"
-      return (try StoredCheckpoint(path: path), RunFolder(run ?? request))
+      return (try StoredCheckpoint(path: path), folder)
     }
   }
 
@@ -74,7 +74,7 @@ package struct StoredCheckpoint {
     in folder: RunFolder, warn: (String) -> Void
   ) throws -> StoredCheckpoint {
     var lastFailure = Failure.badData(
-      "resume: \(folder.path) has no checkpoint", remedy: "Start the run without --resume.")
+      "\(folder.path): no checkpoint to take", remedy: "Start the run without --resume.")
     for step in folder.steps().reversed() {
       do {
         return try StoredCheckpoint(path: "\(folder.checkpoints)/\(RunFolder.stepName(step))")

@@ -42,8 +42,7 @@ package struct ClusterCheck {
   }
 
   private func fingerprint() -> UInt64 {
-    (Version.lines.prefix(4).joined() + MPIRuntime.libraryVersion).utf8
-      .reduce(0xcbf2_9ce4_8422_2325) { ($0 ^ UInt64($1)) &* 0x100_0000_01b3 }
+    stableHash(Version.lines.prefix(4).joined() + MPIRuntime.libraryVersion)
   }
 
   /// A question passes where every rank says so; the detail is the lowest failing rank's.

@@ -2,6 +2,7 @@ import Basics
 import DataParallel
 import Datasets
 import Graph
+import Logging
 import Models
 import Optimizers
 import Reports
@@ -27,6 +28,9 @@ package enum Inspection {
     let batch = configuration.batchCount(trainCount: split.trainCount)
     let leaf = (batch + tree.leafCount - 1) / tree.leafCount
     let model = try Zoo.model(named: configuration.model ?? "", for: description.modelContext)
+    try MemoryPlan.check(
+      parameters: Plan.parameterCount(
+        input: Shape([1] + description.featureShape), model: { model($0) }))
     let plans = try PlanCache(
       model: model, sampleShape: description.featureShape,
       loss: configuration.loss ?? .crossEntropy, engine: ComputeEngine(), training: [leaf],
@@ -60,7 +64,8 @@ package enum Inspection {
 
   /// A run or checkpoint: step, seed, logical ranks, parameters, checksums.
   package static func checkpoint(_ path: String) throws -> [String] {
-    let model = try TrainedModel(path: path)
+    let console = Console(mode: .off, isQuiet: false)
+    let model = try TrainedModel(path: path, warn: { console.logger.warning("\($0)") })
     let settings = model.state.settings
     let file = try SafetensorsFile(path: model.weights)
     var table = Table()

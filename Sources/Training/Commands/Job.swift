@@ -56,7 +56,12 @@ package enum Job {
 
   /// Leaves before MPI has started; one rank prints.
   package static func leave(before failure: Failure) -> Never {
-    if Launcher.earlyRank == 0 { report(failure) }
+    if Launcher.earlyRank == 0 {
+      report(failure)
+    } else {
+      // The first rank to leave makes mpirun end the others: rank 0 must have spoken before.
+      sleep(1)
+    }
     exit(failure.kind.rawValue)
   }
 

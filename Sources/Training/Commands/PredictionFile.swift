@@ -3,6 +3,15 @@ import CKernels
 import Datasets
 import Reports
 
+/// A model's outputs for some rows of a data set.
+package struct Predictions {
+  /// The rows' numbers in their part of the data, ascending.
+  package let rows: [Int]
+  package let outputs: Int
+  /// `[rows, outputs]`.
+  package let values: UnsafePointer<Float>
+}
+
 /// Predictions as a file: `.npy` holds the model's outputs, `.csv` what they mean.
 package enum PredictionFile {
   /// - Throws: `Failure.usage` for another ending, before anything is computed.
@@ -15,19 +24,19 @@ package enum PredictionFile {
   /// `.npy`: float32 `[rows, outputs]`, logits or values. `.csv`: for classes the row number, the
   /// class and the softmax probability of every class; else the values.
   package static func write(
-    _ predictions: (rows: Int, outputs: Int, values: UnsafePointer<Float>), to path: String,
+    _ predictions: Predictions, to path: String,
     for model: TrainedModel
   ) throws {
     var writer = try FileWriter(path: path)
     if path.hasSuffix(".npy") {
-      let header = npyHeader(rows: predictions.rows, columns: predictions.outputs)
+      let header = npyHeader(rows: predictions.rows.count, columns: predictions.outputs)
       let length = UInt16(header.utf8.count)
       let magic = [0x93] + Array("NUMPY".utf8) + [1, 0, UInt8(length & 255), UInt8(length >> 8)]
       try magic.withUnsafeBytes { try writer.write($0) }
       try writer.write(header)
       try writer.write(
         UnsafeRawBufferPointer(
-          start: predictions.values, count: predictions.rows * predictions.outputs * 4))
+          start: predictions.values, count: predictions.rows.count * predictions.outputs * 4))
     } else {
       try writeTable(predictions, model.state.dataset.target, to: &writer)
     }
@@ -35,7 +44,7 @@ package enum PredictionFile {
   }
 
   private static func writeTable(
-    _ predictions: (rows: Int, outputs: Int, values: UnsafePointer<Float>),
+    _ predictions: Predictions,
     _ target: TargetDescription, to writer: inout FileWriter
   ) throws {
     let width = predictions.outputs
@@ -45,8 +54,8 @@ package enum PredictionFile {
     let columns =
       names.map { ["class"] + $0.map { "p(\($0))" } } ?? (0..<width).map { "prediction_\($0)" }
     try writer.write((["row"] + columns).map(field).joined(separator: ",") + "\n")
-    for row in 0..<predictions.rows {
-      let values = predictions.values + row * width
+    for (position, row) in predictions.rows.enumerated() {
+      let values = predictions.values + position * width
       var cells = ["\(row)"]
       if let names {
         ck_softmax(values, probabilities.pointer, 1, width)

@@ -12,10 +12,9 @@ package enum StepBenchmark {
   package static func run(
     group: RankGroup, flags: [String: String], configurationFile: String?
   ) throws -> String {
-    let steps = flags["steps"].flatMap(Int.init) ?? 300
-    var flags = flags
-    flags["steps"] = "\(steps + warmupSteps)"
     var job = try TrainingJob(group: group, flags: flags, configurationFile: configurationFile)
+    let steps = job.sources.configuration.steps ?? 300
+    try job.sources.apply("steps", "\(steps + warmupSteps)", from: "bench step")
     let run = try job.prepare(console: Console(mode: .off, isQuiet: true), purpose: .measure)
     let status = run.arena.own
     var startup: UInt64 = 0

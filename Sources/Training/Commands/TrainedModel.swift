@@ -4,7 +4,9 @@ import Datasets
 import FoundationEssentials
 import Glibc
 package import Graph
+import Logging
 import Models
+import Reports
 
 /// A trained model on disk: a run folder or one checkpoint, with what it needs to be used: its
 /// configuration, its data's description, its standardization.
@@ -15,12 +17,15 @@ package struct TrainedModel: Codable {
   package let state: CheckpointState
 
   /// - Throws: `Failure.badData` where `path` is neither, or damaged.
-  package init(path: String) throws {
+  package init(path: String, warn: (String) -> Void) throws {
     self.path = path
+    guard access(path, F_OK) == 0 else {
+      throw Failure.badData("\(path): no such run or checkpoint")
+    }
     let isCheckpoint = access(path + "/SHA256SUMS", F_OK) == 0
     guard
       let found = try StoredCheckpoint.find(
-        isCheckpoint ? path : "latest", run: isCheckpoint ? nil : path, warn: { _ in })
+        isCheckpoint ? path : "latest", run: isCheckpoint ? nil : path, warn: warn)
     else { throw Failure.badData("\(path): no checkpoint") }
     state = found.checkpoint.state
     let result = path + "/model.safetensors"
@@ -31,7 +36,9 @@ package struct TrainedModel: Codable {
   /// Read by the first rank, known to all. Collective: every rank.
   package static func shared(_ path: String, group: RankGroup) throws -> TrainedModel {
     let bytes = try group.bytesFromFirst {
-      Array(try JSONEncoder().encode(TrainedModel(path: path)))
+      let console = Console(mode: .off, isQuiet: false)
+      let model = try TrainedModel(path: path, warn: { console.logger.warning("\($0)") })
+      return Array(try JSONEncoder().encode(model))
     }
     return try JSONDecoder().decode(TrainedModel.self, from: Data(bytes))
   }
@@ -89,10 +96,12 @@ package final class ModelSession {
     plans = try group.agree {
       try PlanCache(
         model: Zoo.model(
-          named: configuration.model ?? "", for: model.state.dataset.modelContext),
+          named: configuration.model ?? "", file: model.state.modelFile,
+          for: model.state.dataset.modelContext),
         sampleShape: model.state.dataset.featureShape, loss: loss, engine: engine, training: [],
         evaluation: Evaluator.chunkSizes(count, chunk: chunk))
     }
+    plans.allocate()
     layout = plans.layout
     arena = try NodeArena(
       group: group,
@@ -132,8 +141,10 @@ package final class ModelSession {
     ).evaluate(rows)
   }
 
-  /// The model's outputs `[rows, outputs]`, in row order, in memory all ranks share. Collective.
-  package func predict() throws -> (rows: Int, outputs: Int, values: UnsafePointer<Float>) {
+  /// The model's outputs, one row a sample in the data's own order, in memory all ranks share.
+  /// Collective: every rank.
+  package func predict() throws -> Predictions {
+    let numbers = (0..<rows.count).map(rows.row).sorted()
     let width = plans.outputCount
     let segment = try SharedSegment(
       in: group, byteCount: rows.count * width * 4, purpose: "the predictions")
@@ -143,13 +154,13 @@ package final class ModelSession {
     where chunk % group.size == group.position {
       let range = chunk * size..<min((chunk + 1) * size, rows.count)
       for (sample, position) in range.enumerated() {
-        assembler.copy(row: rows.row(position), part: rows.part, to: sample, of: plans)
+        assembler.copy(row: numbers[position], part: rows.part, to: sample, of: plans)
       }
       let plan = try plans.evaluation(batch: range.count, parameters: arena.parameters)
       _ = try plan.run()
       (values + range.lowerBound * width).update(from: plan.output, count: range.count * width)
     }
     try arena.barrier()
-    return (rows.count, width, UnsafePointer(values))
+    return Predictions(rows: numbers, outputs: width, values: UnsafePointer(values))
   }
 }

@@ -1,4 +1,5 @@
 import Basics
+import Models
 import Reports
 import Yams
 
@@ -27,8 +28,20 @@ package struct ConfigurationSources {
     origins[name] = origin
   }
 
+  /// A resumed run that is given new epochs, and not steps, is as long as the epochs say.
+  mutating func letNewEpochsWin(over stored: String) {
+    if origins["epochs"].map({ $0 != stored }) ?? false, origins["steps"] == stored {
+      configuration.steps = nil
+      origins["steps"] = nil
+    }
+  }
+
   /// Flags, in the order of `Setting.all`.
+  /// - Throws: `Failure.usage` for a name that is no option.
   package mutating func apply(flags: [String: String]) throws {
+    if let unknown = flags.keys.sorted().first(where: { Setting.named($0) == nil }) {
+      try apply(unknown, "", from: "--\(unknown)")
+    }
     for setting in Setting.all {
       if let value = flags[setting.name] {
         try apply(setting.name, value, from: "--\(setting.name)")
@@ -51,7 +64,7 @@ package struct ConfigurationSources {
     } catch YamlError.duplicatedKeysInMapping(let names, _) {
       throw ConfigurationSources.duplicate(names.first ?? "?", in: text, path)
     } catch {
-      throw Failure.usage("config: \(path): not YAML: \(error)")
+      throw Failure.usage("config: \(path): not YAML: \(ModelFile.describe(error))")
     }
     guard case .mapping(let mapping)? = root else {
       throw Failure.usage("config: \(path): expected a mapping of options to values")
@@ -87,7 +100,11 @@ package struct ConfigurationSources {
     Setting.all.compactMap { setting in
       guard let value = setting.print(resolved) else { return nil }
       let given = setting.print(configuration) == value
-      let origin = origins[setting.name] ?? (given ? "default" : "from the data")
+      let isDefault = given || ["optimizer", "lr"].contains(setting.name)
+      let fallback =
+        isDefault
+        ? "default" : setting.name == "threads" ? "from the machine" : "from data and ranks"
+      let origin = origins[setting.name] ?? fallback
       return "\(setting.name): \(ConfigurationSources.quoted(value))  # \(origin)"
     }
   }

@@ -40,22 +40,24 @@ extension RunConfiguration {
     if trainCount < 1 {
       throw Failure.badData("\(data): no training sample is left after the validation split")
     }
-    if case .samples(let count) = batchSize, count > trainCount {
-      result.batchSize = .samples(trainCount)
+    let (leaves, overflow) = (logicalRanks?.count ?? worldSize)
+      .multipliedReportingOverflow(by: accumulate)
+    guard !overflow, leaves <= 65536 else {
+      throw Failure.usage(
+        "logical-ranks: with --accumulate \(accumulate) a step would have more than 65536 leaves")
     }
     if result.stepsPerEpoch(trainCount: trainCount) == 0 {
       throw Failure.usage("drop-last: the only batch of an epoch is short and would be dropped")
     }
     result.logicalRanks = logicalRanks ?? LogicalRanks(count: worldSize, groupSize: worldSize)
-    result.threads = self.threads
     return result
   }
 
-  /// Samples an optimizer step.
+  /// Samples an optimizer step; never more than there are.
   package func batchCount(trainCount: Int) -> Int {
     switch batchSize {
     case .full: trainCount
-    case .samples(let count): count
+    case .samples(let count): min(count, trainCount)
     }
   }
 

@@ -27,6 +27,15 @@ package struct MemoryPlan: Sendable {
       remedy: "Use fewer ranks a host, a smaller batch or model, or ask the batch system for more.")
   }
 
+  /// Refuses a model whose weights and gradients alone do not fit, before anything is made of it.
+  package static func check(parameters: Int) throws {
+    guard let available = availableBytes(), parameters > available / 8 else { return }
+    throw Failure.usage(
+      "memory: \(Format.grouped(parameters)) parameters with their gradients need "
+        + "\(Format.bytes(parameters * 8)), and \(Format.bytes(available)) are available",
+      remedy: "Use a smaller model.")
+  }
+
   /// The least of what the kernel calls available and what the cgroups leave.
   package static func availableBytes() -> Int? {
     var limits: [Int] = []
