@@ -103,5 +103,6 @@ let package = Package(
     tests(
       "TrainingTests",
       ["Basics", "DataParallel", "Optimizers", "Reports", "TestSupport", "Training"]),
+    tests("IntegrationTests", ["swift-dist-train"]),
   ]
 )

@@ -14,6 +14,12 @@ struct ArrayPart: PartReader {
 
   func describe(like reference: DatasetDescription?) throws -> DatasetDescription {
     let header = try features.header()
+    if features.format == .idx && header.shape.count < 2 {
+      throw Failure.badData(
+        "\(features.content.name): expected images of 2 or more dimensions, found "
+          + "\(header.shape.count): these look like labels",
+        remedy: "Check whether the image and label files were exchanged.")
+    }
     var description = DatasetDescription(
       name: features.content.name, featureShape: rowShape(header),
       featureType: header.type == .uint8 ? .uint8 : .float32,

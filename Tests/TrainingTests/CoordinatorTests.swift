@@ -41,15 +41,23 @@ import Training
     #expect(coordinator.ending(step: 30) == (.steps, 0))
   }
 
+  /// The rate counts steps; bias corrections count updates, of which a skipped step is none.
   @Test func rateIsTheSchedules() throws {
-    let coordinator = try coordinator()
+    var coordinator = try coordinator()
+    var updates = 0
     let adam = try OptimizerRegistry.make("adam", HyperParameters())
     for step in 0..<30 {
       let directive = coordinator.directive(step: step)
       #expect(directive.step == step)
       #expect(
-        directive.scalars == adam.scalars(step: step, learningRate: 0.1 * (1 - Double(step) / 30)))
+        directive.scalars
+          == adam.scalars(step: updates, learningRate: 0.1 * (1 - Double(step) / 30)))
+      let isSkipped = step % 5 == 3
+      coordinator.observe(
+        step: step + 1, hasNonFinite: isSkipped, normIsFinite: true, wantsStop: false)
+      if !isSkipped { updates += 1 }
     }
+    #expect(coordinator.updates == 24)
   }
 
   @Test func stopAfterSavesAndAsksToBeRunAgain() throws {

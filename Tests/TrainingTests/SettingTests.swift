@@ -111,7 +111,7 @@ import Training
     ("seed: 1\nlr: 0.1\nlr: 0.2\n", "line 3"), ("seed: 1\n\nlr: fast\n", "line 3"),
     ("lr:\n  a: 1\n", "line 1"), ("seed: 1\nlr: [[1]]\n", "line 2"),
     ("# c\nlearning-rate: 1\n", "line 2"), ("seed: 1\nbetas: [0.9]\n", "line 2"),
-    ("- lr\n", "mapping"), ("lr\n", "mapping"), ("", "mapping"), ("a: b: c\n", "1:5"),
+    ("- lr\n", "mapping"), ("lr\n", "mapping"), ("", "mapping"), ("a: b: c\n", "line 1, column 5"),
     ("lr: \"0.1\n", "YAML"), ("lr: *x\n", "YAML"), ("1: 2\n", "1: unknown"),
     ("lr: 0.1\n---\nlr: 0.2\n", "document"),
   ])

@@ -1,0 +1,68 @@
+import Foundation
+import Testing
+
+extension Integration {
+  /// `check` and `bench`: the program's tests of the machine it runs on.
+  @Suite struct ClusterTests {
+    @Test(arguments: [1, 2, 5])
+    func `The check passes`(ranks: Int) throws {
+      let outcome = try IntegrationTests.run(ranks: ranks, expecting: 0, ["check"])
+      let lines = outcome.stdout.split(whereSeparator: \.isNewline)
+      #expect(lines.last == "PASS", "\(outcome)")
+      #expect(lines.dropLast().allSatisfy { $0.contains("PASS") }, "\(outcome)")
+    }
+
+    @Test func `The check as JSON`() throws {
+      let outcome = try IntegrationTests.run(ranks: 3, expecting: 0, ["check", "--json"])
+      let json = try JSONSerialization.jsonObject(with: Data(outcome.stdout.utf8))
+      let object = try #require(json as? [String: Any])
+      #expect(object["passed"] as? Bool == true)
+      let checks = try #require(object["checks"] as? [[String: Any]])
+      #expect(checks.count >= 5)
+      #expect(checks.allSatisfy { $0["passed"] as? Bool == true && $0["name"] is String })
+      let words = checks.map { "\($0)" }.joined()
+      for word in ["collectives", "shared memory", "cores", "program", "3 ranks"] {
+        #expect(words.contains(word))
+      }
+    }
+
+    @Test func `The measurement of a step`() throws {
+      let folder = try TemporaryFolder()
+      let outcome = try IntegrationTests.run(
+        ranks: 2, expecting: 0,
+        ["bench", "step", "--steps", "40", "--batch-size", "32", "--model", "mlp:32"],
+        prefix: ["-C", folder.path])
+      let lines = outcome.stdout.split(whereSeparator: \.isNewline)
+      try #require(lines.count == 1, "\(outcome)")
+      let pairs = lines[0].split(separator: " ").map { $0.split(separator: "=").map(String.init) }
+      #expect(
+        pairs.map { $0[0] } == [
+          "workload", "ranks", "batch", "params", "steps", "step_ms", "samples_per_s",
+          "compute_ms", "wait_ms", "rss_mb", "startup_ms",
+        ])
+      let values = Dictionary(uniqueKeysWithValues: pairs.map { ($0[0], $0[1]) })
+      #expect(values["ranks"] == "2" && values["batch"] == "32" && values["steps"] == "40")
+      #expect(values["params"] == "2410")
+      for (key, value) in values where key != "workload" {
+        #expect(try #require(Double(value)) >= 0, "\(key)=\(value)")
+      }
+      let step = try #require(values["step_ms"].flatMap(Double.init))
+      let rate = try #require(values["samples_per_s"].flatMap(Double.init))
+      #expect(abs(step * rate / 32_000 - 1) < 0.01, "32 samples a step")
+      #expect(RunFolder(path: folder.path).entries().isEmpty, "it leaves no run folder")
+    }
+
+    @Test func `Version and help`() throws {
+      let version = try IntegrationTests.run(ranks: 3, expecting: 0, ["--version"])
+      for word in ["swift-dist-train", "Swift", "Open MPI", "oneDNN", "instruction set"] {
+        let lines = version.stdout.split(whereSeparator: \.isNewline)
+        #expect(lines.filter { $0.hasPrefix(word) }.count == 1, "once: \(version)")
+      }
+      let help = try IntegrationTests.run(ranks: 3, expecting: 0, ["train", "--help"])
+      #expect(help.stdout.components(separatedBy: "USAGE:").count == 2, "once: \(help)")
+      for option in ["--batch-size", "--logical-ranks", "--resume", "--hang-timeout"] {
+        #expect(help.stdout.contains(option))
+      }
+    }
+  }
+}

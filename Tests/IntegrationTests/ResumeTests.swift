@@ -1,0 +1,119 @@
+import Testing
+
+extension Integration {
+  /// A run that was stopped and resumed ends in the bits of one that never was.
+  @Suite struct ResumeTests {
+    let folder: TemporaryFolder
+    let whole: RunFolder
+
+    /// 26 steps an epoch; the schedule is that of the whole run, wherever it is stopped.
+    static let recipe = [
+      "--logical-ranks", "4", "--threads", "1", "--epochs", "3", "--schedule", "cosine",
+      "--warmup", "10st", "--log-every", "1", "--keep", "100", "--quiet",
+    ]
+
+    init() throws {
+      folder = try TemporaryFolder()
+      whole = folder.run("whole")
+      try IntegrationTests.run(ranks: 2, expecting: 0, Self.recipe + whole.option)
+    }
+
+    private func expectSame(_ run: RunFolder, resumes: [(step: Int, ranks: Int)]) throws {
+      #expect(try run.digest() == whole.digest())
+      let digests = try run.checkpointDigests()
+      for (file, digest) in try whole.checkpointDigests() {
+        #expect(digests[file] == digest, "\(file)")
+      }
+      // Each step once, with the figures of the run that was not stopped.
+      let (lines, expected) = (try run.metrics("step"), try whole.metrics("step"))
+      #expect(lines.map(\.step) == Array(1...78))
+      for key in ["loss", "lr", "grad_norm", "samples", "epoch"] {
+        #expect(try lines.map { try $0.literal(key) } == expected.map { try $0.literal(key) })
+      }
+      #expect(try run.metrics("eval").map(\.line) == whole.metrics("eval").map(\.line))
+      let marks = try run.metrics("resume")
+      #expect(marks.map(\.step) == resumes.map(\.step))
+      #expect(marks.map { $0.object["ranks"] as? Int } == resumes.map(\.ranks))
+      #expect(try run.metrics("end").count == 1, "one end, the last")
+      #expect(try run.metrics().last?.text("reason") == "epochs")
+    }
+
+    /// In the middle of an epoch, at its end, just after it, at the first and last but one step.
+    @Test func `Stop and resume`() throws {
+      let cases = [(31, 3, 1), (52, 1, 4), (53, 4, 3), (1, 2, 5), (77, 5, 2)].map {
+        (stop: $0, ranks: $1, then: $2, run: folder.run("stopped-\($0)"))
+      }
+      try runAll(
+        cases.map {
+          Launch(
+            ranks: $0.ranks, expecting: 75,
+            Self.recipe + $0.run.option + ["--stop-after", "\($0.stop)"])
+        })
+      for (stop, _, _, run) in cases {
+        #expect(run.steps.max() == stop)
+        #expect(!run.entries().contains("model.safetensors"), "no result yet")
+        #expect(try run.metrics("end").last?.text("reason") != "epochs")
+      }
+      try runAll(
+        cases.map {
+          Launch(
+            ranks: $0.then, expecting: 0, $0.run.option + ["--resume", "latest", "--quiet"])
+        })
+      for (stop, _, then, run) in cases { try expectSame(run, resumes: [(stop, then)]) }
+    }
+
+    @Test func `Resume twice, by folder and by checkpoint`() throws {
+      let run = folder.run("stopped")
+      try IntegrationTests.run(
+        ranks: 3, expecting: 75, Self.recipe + run.option + ["--stop-after", "31"])
+      try IntegrationTests.run(
+        ranks: 4, expecting: 75, ["--resume", run.path, "--stop-after", "40", "--quiet"])
+      try IntegrationTests.run(
+        ranks: 1, expecting: 0, ["--resume", run.checkpoint(40), "--quiet"])
+      try expectSame(run, resumes: [(31, 4), (40, 1)])
+    }
+
+    @Test func `Back to an earlier checkpoint, and through a copied folder`() throws {
+      let copy = folder.run("copy")
+      try Subject.tool("cp", "-a", whole.path, copy.path)
+      try IntegrationTests.run(
+        ranks: 3, expecting: 0, ["--resume", copy.checkpoint(26), "--quiet"])
+      try expectSame(copy, resumes: [(26, 3)])
+    }
+
+    @Test func `Auto starts, continues, and leaves a finished run as it is`() throws {
+      let run = folder.run("auto")
+      let auto = Self.recipe + run.option + ["--resume", "auto"]
+      try IntegrationTests.run(ranks: 2, expecting: 75, auto + ["--stop-after", "30"])
+      try IntegrationTests.run(ranks: 3, expecting: 0, auto)
+      try expectSame(run, resumes: [(30, 3)])
+      try IntegrationTests.run(ranks: 2, expecting: 0, auto)
+      #expect(try run.digest() == whole.digest())
+    }
+
+    @Test func `More epochs are a free choice, a batch size is not`() throws {
+      let constant = Self.recipe.map { $0 == "cosine" ? "constant" : $0 }
+      let (long, short) = (folder.run("long"), folder.run("short"))
+      try IntegrationTests.run(ranks: 2, expecting: 0, constant + long.option)
+      let two = constant.map { $0 == "3" ? "2" : $0 }
+      try IntegrationTests.run(ranks: 3, expecting: 0, two + short.option)
+      let changes = [
+        ("--batch-size", "32"), ("--lr", "0.01"), ("--seed", "1"), ("--optimizer", "sgd"),
+        ("--logical-ranks", "2"), ("--model", "mlp:32"), ("--data", "diabetes"),
+        ("--threads", "2"), ("--schedule", "linear"),
+      ]
+      let outcomes = try runAll(
+        changes.map {
+          Launch(ranks: 2, expecting: 64, short.option + ["--resume", "latest", $0.0, $0.1])
+        })
+      for (change, outcome) in zip(changes, outcomes) {
+        #expect(outcome.messages.count == 1, "\(outcome)")
+        #expect(outcome.messages.first?.contains(change.0.dropFirst(2)) == true, "\(outcome)")
+      }
+      try IntegrationTests.run(
+        ranks: 1, expecting: 0,
+        short.option + ["--resume", "latest", "--epochs", "3", "--quiet"])
+      #expect(try short.digest() == long.digest())
+    }
+  }
+}

@@ -1,0 +1,112 @@
+import Foundation
+import Testing
+
+extension Integration {
+  /// What is done with a trained model.
+  @Suite struct TrainedModelTests {
+    let folder: TemporaryFolder
+    let run: RunFolder
+
+    init() throws {
+      folder = try TemporaryFolder()
+      run = folder.run("run")
+      try IntegrationTests.run(
+        ranks: 2, expecting: 0, ["--epochs", "3", "--standardize", "--quiet"] + run.option)
+    }
+
+    /// The one object that `evaluate --json` prints.
+    private func evaluate(ranks: Int, _ arguments: String...) throws -> Metrics {
+      let outcome = try IntegrationTests.run(
+        ranks: ranks, expecting: 0, ["evaluate", "--json"] + arguments)
+      let lines = outcome.stdout.split(whereSeparator: \.isNewline)
+      try #require(lines.count == 1, "\(outcome)")
+      return try Metrics(line: String(lines[0]))
+    }
+
+    @Test func `Evaluation is exact on any ranks`() throws {
+      let last = try #require(try run.metrics("eval").last)
+      for ranks in [1, 2, 3, 7] {
+        #expect(try evaluate(ranks: ranks, run.path).line == last.line)
+      }
+      let checks = try run.metrics("eval")
+      #expect(try evaluate(ranks: 2, run.checkpoint(26)).line == checks[0].line)
+      let train = try evaluate(ranks: 3, run.path, "--split", "train")
+      #expect(train.object["n"] as? Int == 1618)
+      #expect(try train.text("split") == "train")
+      #expect(try evaluate(ranks: 1, run.path, "--split", "train").line == train.line)
+    }
+
+    @Test func `A copied folder evaluates, a damaged one does not`() throws {
+      let copy = folder.run("copy")
+      try Subject.tool("cp", "-a", run.path, copy.path)
+      try FileManager.default.moveItem(atPath: run.path, toPath: folder.file("away"))
+      #expect(
+        try evaluate(ranks: 2, copy.path).line == copy.metrics("eval").last?.line)
+      let file = copy.checkpoint(26) + "/model.safetensors"
+      var bytes = try Data(contentsOf: URL(fileURLWithPath: file))
+      bytes[bytes.count / 2] ^= 1
+      try bytes.write(to: URL(fileURLWithPath: file))
+      try Refusal.expect([
+        Refusal(["evaluate", copy.checkpoint(26)], 65, "model.safetensors"),
+        Refusal(["evaluate", folder.file("none")], 65, "none"),
+        Refusal(["evaluate", copy.path, "--split", "half"], 64, "half"),
+        Refusal(["evaluate", copy.path, "--split", "test"], 64, "test"),
+        Refusal(["evaluate", copy.path, "--data", "diabetes"], 65, "diabetes"),
+      ])
+    }
+
+    @Test func `The weights of the result are those that are evaluated`() throws {
+      let model = try Data(contentsOf: URL(fileURLWithPath: run.model))
+      try model.dropLast(4).write(to: URL(fileURLWithPath: run.model))
+      let outcome = try IntegrationTests.run(ranks: 2, ["evaluate", run.path])
+      #expect(outcome.code == 65, "\(outcome)")
+    }
+
+    @Test func `Predictions`() throws {
+      for ending in ["npy", "csv"] {
+        let outputs = try [1, 3].map { ranks in
+          let file = folder.file("\(ranks).\(ending)")
+          try IntegrationTests.run(
+            ranks: ranks, expecting: 0, ["predict", run.path, "--output", file])
+          return try Data(contentsOf: URL(fileURLWithPath: file))
+        }
+        #expect(outputs[0] == outputs[1], "\(ending)")
+        #expect(outputs[0].count > 179 * 4)
+      }
+      // float32 [179, 10] after a header that ends at a multiple of 64 bytes.
+      let array = try Data(contentsOf: URL(fileURLWithPath: folder.file("1.npy")))
+      #expect((array.count - 179 * 10 * 4) % 64 == 0)
+      #expect(String(decoding: array.prefix(80), as: UTF8.self).contains("(179, 10)"))
+
+      let table = try String(contentsOfFile: folder.file("1.csv"), encoding: .utf8)
+      let lines = table.split(separator: "\n").map { $0.split(separator: ",") }
+      #expect(lines.count == 180)
+      for line in lines.dropFirst() {
+        let shares = line.dropFirst(2).compactMap { Double($0) }
+        #expect(abs(shares.reduce(0, +) - 1) < 1e-5)
+        let best = shares.indices.max { shares[$0] < shares[$1] }
+        #expect(best.map { "\($0)" } == String(line[1]), "the class is the likeliest")
+      }
+      try Refusal.expect([
+        Refusal(["predict", run.path, "--output", folder.file("x.txt")], 64, ".csv"),
+        Refusal(["predict", run.path, "--output", "/dev/null/x.npy"], 73, "/dev/null/x.npy"),
+      ])
+    }
+
+    @Test func `Inspection`() throws {
+      for subject in [run.path, run.checkpoint(52)] {
+        let outcome = try IntegrationTests.run(ranks: 1, expecting: 0, ["inspect", subject])
+        for word in ["0.weight", "[64, 64]", "4,096", "2.bias", "[10]", "mlp:64", "seed"] {
+          #expect(outcome.stdout.contains(word), "\(word): \(outcome)")
+        }
+      }
+      let model = try IntegrationTests.run(
+        ranks: 1, expecting: 0, ["inspect", "mlp:128,32", "--data", "digits"])
+      #expect(model.stdout.contains("[32, 128]") && model.stdout.contains("12,778"), "\(model)")
+      let shared = try IntegrationTests.run(ranks: 3, expecting: 0, ["inspect", run.path])
+      let sums = shared.stdout.split(whereSeparator: \.isNewline).filter { $0.contains("sha256") }
+      #expect(sums.count == 1, "one rank prints")
+      #expect(try sums.first?.contains(run.digest()) == true)
+    }
+  }
+}
