@@ -145,7 +145,7 @@ final class Journal {
       }
       try store.save(state, arena: arena)
       // What lies after the checkpoint this run was resumed from is another branch by now.
-      store.remove(abandoned)
+      store.remove(abandoned.filter { $0 != step })
       abandoned = []
       store.retain(keep: configuration.keep, best: coordinator.best.map(\.step))
       hasSaved = true
