@@ -4,7 +4,8 @@ import Training
 
 struct Bench: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Measurements, one key=value line a case.", subcommands: [BenchStep.self])
+    abstract: "Measurements, one key=value line a case.",
+    subcommands: [BenchStep.self, BenchZoo.self])
 }
 
 struct BenchStep: ParsableCommand, RankCommand {
