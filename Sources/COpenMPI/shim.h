@@ -21,4 +21,5 @@ static inline MPI_Op dt_max(void) { return MPI_MAX; }
 
 static inline void *dt_in_place(void) { return MPI_IN_PLACE; }
 static inline MPI_Status *dt_status_ignore(void) { return MPI_STATUS_IGNORE; }
+static inline MPI_Status *dt_statuses_ignore(void) { return MPI_STATUSES_IGNORE; }
 static inline int dt_any_source(void) { return MPI_ANY_SOURCE; }

@@ -65,10 +65,14 @@ package struct CanonicalTree: Sendable, Equatable {
     return result
   }
 
-  /// The additions that lead from published nodes to the root, children first.
+  /// The additions that lead from published nodes to `target`, children first.
   ///
-  /// - Parameter published: nodes whose leaves partition all leaves.
-  package func additions(from published: [Int]) -> [(node: Int, left: Int, right: Int)] {
+  /// - Parameters:
+  ///   - published: nodes whose leaves partition all leaves of `target`.
+  ///   - target: the root where it is nil.
+  package func additions(
+    from published: [Int], to target: Int? = nil
+  ) -> [(node: Int, left: Int, right: Int)] {
     let given = Set(published)
     var result: [(node: Int, left: Int, right: Int)] = []
     func ascend(_ index: Int) {
@@ -77,7 +81,7 @@ package struct CanonicalTree: Sendable, Equatable {
       ascend(nodes[index].right)
       result.append((index, nodes[index].left, nodes[index].right))
     }
-    ascend(root)
+    ascend(target ?? root)
     return result
   }
 

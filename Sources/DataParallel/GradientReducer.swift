@@ -1,43 +1,115 @@
 import Basics
 import CKernels
+import MPI
 
 /// Sums gradients where they lie, in canonical order, one block at a time.
 ///
-/// Contract: between the two barriers of a step, each rank reads all slots of its own slice and
-/// nobody writes them; the sum of a block is handed, still in cache, to the caller's closure.
+/// Contract: behind the barrier that follows `fillSlots`, every rank calls `exchangeSums`, then
+/// `reduceSlices`, and until the next barrier nobody writes a slot but in its own slices. The sum
+/// of a block is handed, still in cache, to the caller's closure.
+///
+/// Between nodes each slice's sums travel straight from every node to the slice's owner: a node
+/// sends (N−1)/N of a gradient, as recursive halving would, but all messages are under way at
+/// once and any tree of additions can be followed. A node whose leaves are no single subtree
+/// sends one sum for each of its maximal ones.
 package final class GradientReducer {
+  /// Where a block's terms and sums lie.
+  private enum Place {
+    case slot(Int)
+    /// What another node has sent.
+    case inbox(Int)
+    case temporary(Int)
+  }
+  private typealias Addition = (target: Place, left: Place, right: Place)
+
   private let arena: NodeArena
   private let division: WorkDivision
+  private let exchange: NodeExchange
   private let position: Int
-  /// a + b → target, over slots (≥ 0) and temporaries (< 0: −1 is temporary 0).
-  private let additions: [(target: Int, left: Int, right: Int)]
-  private let result: Int
+  /// From the own node's slots to the sums that other nodes get, left in the slots `sumSlots`.
+  private let nodeAdditions: [Addition]
+  private let sumSlots: [Int]
+  /// From the own node's slots and the other nodes' sums to the root.
+  private let additions: [Addition]
+  private let result: Place
   private let temporaries: AlignedBuffer<Float>
   private let blockLength: Int
   private let scratch: [AlignedBuffer<Float>]
   private let ownSlots: [(node: Int, slot: Int)]
+  /// One array for each sum of each other node, all of this rank's slices one after another.
+  private let inboxes: [AlignedBuffer<Float>]
+  /// For each bucket: what fills the inboxes.
+  private let arrivals: [RequestList]
+  /// For each bucket: where this rank's slice begins in an inbox.
+  private let inboxStarts: [Int]
 
   /// - Parameter position: this rank in (node, local rank) order.
-  package init(arena: NodeArena, division: WorkDivision, position: Int) {
+  package init(arena: NodeArena, division: WorkDivision, exchange: NodeExchange, position: Int) {
     self.arena = arena
     self.division = division
+    self.exchange = exchange
     self.position = position
-    let published = division.published
-    var place: [Int: Int] = [:]
-    for (slot, node) in published.enumerated() { place[node] = slot }
+    let tree = division.tree
+    let node = division.topology.node(of: position)
+    let published = division.published(on: node)
+    var places: [Int: Place] = [:]
+    for (slot, node) in published.enumerated() { places[node] = .slot(slot) }
     var temporaryCount = 0
-    additions = division.tree.additions(from: published).map { addition in
-      temporaryCount += 1
-      place[addition.node] = -temporaryCount
-      return (-temporaryCount, place[addition.left] ?? 0, place[addition.right] ?? 0)
+    func plan(_ steps: [(node: Int, left: Int, right: Int)]) -> [Addition] {
+      steps.map { step in
+        let target = Place.temporary(temporaryCount)
+        temporaryCount += 1
+        places[step.node] = target
+        return (target, places[step.left] ?? target, places[step.right] ?? target)
+      }
     }
-    result = place[division.tree.root] ?? 0
+
+    var nodeAdditions: [Addition] = []
+    sumSlots = division.sums(of: node).map { sum in
+      // The leftmost term's slot has been read when the sum is there.
+      let slot =
+        published.firstIndex {
+          tree.nodes[$0].leaves.lowerBound
+            == tree.nodes[sum].leaves.lowerBound
+        } ?? 0
+      var steps = plan(tree.additions(from: published, to: sum))
+      if let last = steps.popLast() { steps.append((.slot(slot), last.left, last.right)) }
+      nodeAdditions += steps
+      return slot
+    }
+    self.nodeAdditions = nodeAdditions
+
+    let sent = division.topology.nodes.indices.filter { $0 != node }.flatMap(division.sums(of:))
+    for (index, sum) in sent.enumerated() { places[sum] = .inbox(index) }
+    additions = plan(tree.additions(from: published + sent))
+    result = places[tree.root] ?? .slot(0)
     blockLength = division.blocks.map(\.count).max() ?? 1
     temporaries = AlignedBuffer(count: max(1, temporaryCount) * blockLength)
+
+    let own = division.slices.map { division.elements(of: $0[position]) }
+    var total = 0
+    inboxStarts = own.map { elements in
+      defer { total += elements.count }
+      return total
+    }
+    inboxes = sent.map { _ in AlignedBuffer(count: total) }
+    arrivals = division.buckets.map { _ in RequestList() }
+
     let first = division.firstSlot(of: position)
     ownSlots = division.subtrees[position].enumerated().map { ($0.element, first + $0.offset) }
-    let depth = ownSlots.map { division.tree.scratchDepth(of: $0.node) }.max() ?? 0
+    let depth = ownSlots.map { tree.scratchDepth(of: $0.node) }.max() ?? 0
     scratch = (0..<depth).map { _ in AlignedBuffer(count: arena.sizes.parameters) }
+  }
+
+  /// Private bytes of a rank: scratch of its leaves and what other nodes send.
+  package static func byteCount(_ division: WorkDivision, position: Int, parameters: Int) -> Int {
+    let node = division.topology.node(of: position)
+    let depth = division.subtrees[position].map(division.tree.scratchDepth).max() ?? 0
+    let own = division.slices.reduce(0) { $0 + division.elements(of: $1[position]).count }
+    let sums = division.topology.nodes.indices.filter { $0 != node }.reduce(0) {
+      $0 + division.sums(of: $1).count
+    }
+    return (depth * parameters + sums * own) * 4
   }
 
   /// Computes this rank's leaves and leaves one gradient sum a subtree in its slots.
@@ -72,45 +144,97 @@ package final class GradientReducer {
     ck_add(target, target, right, arena.sizes.parameters)
   }
 
-  /// The sum over all leaves of each block of this rank's slice.
+  /// Starts to bring the node's sums of other nodes' slices to their owners, bucket by bucket.
+  /// Behind a barrier: all slots of the node are filled. Collective.
+  package func exchangeSums() throws {
+    for bucket in division.buckets.indices { try receiveSums(bucket) }
+    for bucket in division.buckets.indices {
+      for owner in exchange.servedPositions { try sendSums(bucket, to: owner) }
+    }
+  }
+
+  private func receiveSums(_ bucket: Int) throws {
+    let count = division.elements(of: division.slices[bucket][position]).count
+    var inbox = 0
+    for peer in exchange.peerPositions {
+      for _ in division.sums(of: peer.node) {
+        try exchange.receive(
+          inboxes[inbox].pointer + inboxStarts[bucket], 0..<count * 4, from: peer.position,
+          tag: bucket, into: arrivals[bucket])
+        inbox += 1
+      }
+    }
+  }
+
+  private func sendSums(_ bucket: Int, to owner: Int) throws {
+    let slice = division.slices[bucket][owner]
+    for block in slice {
+      let range = division.blocks[block]
+      for addition in nodeAdditions { add(addition, range, inboxOffset: 0) }
+    }
+    let elements = division.elements(of: slice)
+    for slot in sumSlots {
+      try exchange.send(
+        arena.gradientSlots[slot], elements.lowerBound * 4..<elements.upperBound * 4, to: owner,
+        tag: bucket)
+    }
+  }
+
+  /// The sum over all leaves of each block of this rank's slices.
   ///
   /// - Parameters:
   ///   - keeps: whether the sums stay for `visitKept` (a global norm must be known first); they
   ///     then lie in the first slot, which nobody else reads in this slice.
   ///   - body: block number, the block's elements in the arena, and its sum, which it may change.
-  package func reduceSlice(
-    keeps: Bool, _ body: (Int, Range<Int>, UnsafeMutablePointer<Float>) -> Void
-  ) {
-    for block in division.slices[position] {
-      let range = division.blocks[block]
-      let sum = reduce(range)
-      body(block, range, sum)
-      if keeps && sum != arena.gradientSlots[0] + range.lowerBound {
-        (arena.gradientSlots[0] + range.lowerBound).update(from: sum, count: range.count)
+  ///   - didFinish: called behind the last block of each bucket.
+  package func reduceSlices(
+    keeps: Bool, _ body: (Int, Range<Int>, UnsafeMutablePointer<Float>) -> Void,
+    didFinish: (_ bucket: Int) throws -> Void = { _ in }
+  ) throws {
+    for bucket in division.buckets.indices {
+      let slice = division.slices[bucket][position]
+      try exchange.wait(for: arrivals[bucket])
+      let inboxOffset = inboxStarts[bucket] - division.elements(of: slice).lowerBound
+      for block in slice {
+        let range = division.blocks[block]
+        for addition in additions { add(addition, range, inboxOffset: inboxOffset) }
+        let sum = address(result, range, inboxOffset: inboxOffset)
+        body(block, range, sum)
+        let kept = arena.gradientSlots[0] + range.lowerBound
+        if keeps && sum != kept { kept.update(from: sum, count: range.count) }
       }
+      try didFinish(bucket)
     }
   }
 
-  /// The blocks of this rank's slice as `reduceSlice(keeps: true)` left them.
-  package func visitKept(_ body: (Int, Range<Int>, UnsafeMutablePointer<Float>) -> Void) {
-    for block in division.slices[position] {
-      let range = division.blocks[block]
-      body(block, range, arena.gradientSlots[0] + range.lowerBound)
+  /// The blocks of this rank's slices as `reduceSlices(keeps: true)` left them.
+  package func visitKept(
+    _ body: (Int, Range<Int>, UnsafeMutablePointer<Float>) -> Void,
+    didFinish: (_ bucket: Int) throws -> Void
+  ) rethrows {
+    for bucket in division.buckets.indices {
+      for block in division.slices[bucket][position] {
+        let range = division.blocks[block]
+        body(block, range, arena.gradientSlots[0] + range.lowerBound)
+      }
+      try didFinish(bucket)
     }
   }
 
-  private func reduce(_ range: Range<Int>) -> UnsafeMutablePointer<Float> {
-    for addition in additions {
-      ck_add(
-        address(addition.target, range), address(addition.left, range),
-        address(addition.right, range), range.count)
-    }
-    return address(result, range)
+  private func add(_ addition: Addition, _ range: Range<Int>, inboxOffset: Int) {
+    ck_add(
+      address(addition.target, range, inboxOffset: inboxOffset),
+      address(addition.left, range, inboxOffset: inboxOffset),
+      address(addition.right, range, inboxOffset: inboxOffset), range.count)
   }
 
-  private func address(_ place: Int, _ range: Range<Int>) -> UnsafeMutablePointer<Float> {
-    place >= 0
-      ? arena.gradientSlots[place] + range.lowerBound
-      : temporaries.pointer + (-place - 1) * blockLength
+  private func address(
+    _ place: Place, _ range: Range<Int>, inboxOffset: Int
+  ) -> UnsafeMutablePointer<Float> {
+    switch place {
+    case .slot(let slot): arena.gradientSlots[slot] + range.lowerBound
+    case .inbox(let index): inboxes[index].pointer + (inboxOffset + range.lowerBound)
+    case .temporary(let index): temporaries.pointer + index * blockLength
+    }
   }
 }

@@ -28,7 +28,8 @@ package final class NodeArena {
       self.chunks = chunks
     }
 
-    /// Bytes of the shared window.
+    /// Bytes of a node's window.
+    /// - Parameter ranks: of the whole run.
     package func byteCount(ranks: Int) -> Int { Layout(self, ranks: ranks).byteCount }
   }
 
@@ -61,6 +62,7 @@ package final class NodeArena {
     var arenaStride = 0
     var byteCount = 0
 
+    /// - Parameter ranks: of the whole run.
     init(_ sizes: Sizes, ranks: Int) {
       var end = 4096
       func section(_ bytes: Int) -> Int {
@@ -86,7 +88,7 @@ package final class NodeArena {
     package var penalty = 0.0
   }
 
-  private static let directiveBytes = 512
+  static let directiveBytes = 512
 
   package let sizes: Sizes
   package let parameters: UnsafeMutablePointer<Float>
@@ -96,29 +98,27 @@ package final class NodeArena {
   package let leaves: UnsafeMutablePointer<LeafSums>
   package let blocks: UnsafeMutablePointer<BlockSums>
   package let chunks: UnsafeMutablePointer<LeafSums>
+  /// By position; those of other nodes as they were when last exchanged.
   package let statuses: UnsafeMutablePointer<RankStatus>
   package let own: UnsafeMutablePointer<RankStatus>
   package var backing: SharedSegment.Backing { segment.backing }
   package var byteCount: Int { segment.byteCount }
-  /// Ranks of this node.
-  package var rankCount: Int { participants }
+  /// Ranks of the run.
+  package let rankCount: Int
 
   private let segment: SharedSegment
-  private let directiveBase: UnsafeMutableRawPointer
+  let directiveBase: UnsafeMutableRawPointer
   private let barrierState: UnsafeMutablePointer<ck_barrier>
-  private let participants: Int
-  private var policy: ck_wait_policy
-  private let timeoutMilliseconds: UInt64
+  private let positions: Range<Int>
+  private var policy: WaitPolicy
 
   /// Collective: every rank of `group`.
-  /// - Parameters:
-  ///   - cores: cores the ranks of this node may use together; fewer than ranks: nobody spins.
-  ///   - hangTimeoutSeconds: how long a rank waits for another before it ends the job.
-  package init(
-    group: RankGroup, sizes: Sizes, cores: Int, hangTimeoutSeconds: Double
-  ) throws {
+  package init(group: RankGroup, sizes: Sizes, policy: WaitPolicy) throws {
     self.sizes = sizes
-    let ranks = group.node.size
+    self.policy = policy
+    let ranks = group.size
+    rankCount = ranks
+    positions = group.topology.nodes[group.nodeIndex]
     let layout = Layout(sizes, ranks: ranks)
     segment = try SharedSegment(
       in: group, byteCount: layout.byteCount,
@@ -140,12 +140,9 @@ package final class NodeArena {
     gradientSlots = (0..<sizes.gradientSlots).map {
       pointer(layout.gradients + $0 * layout.arenaStride, to: Float.self)
     }
-    own = statuses + group.node.rank
+    own = statuses + group.position
     own.pointee.rank = Int32(group.rank)
     own.pointee.process = getpid()
-    participants = ranks
-    policy = ck_wait_policy(spins: cores >= ranks ? 4000 : 0, yields: 2000, sleep_us: 50)
-    timeoutMilliseconds = UInt64(max(1, hangTimeoutSeconds) * 1000)
     try group.node.barrier()
   }
 
@@ -163,7 +160,7 @@ package final class NodeArena {
     own.pointee.arrivals &+= 1
     let start = ck_monotonic_ns()
     let late = ck_barrier_wait(
-      barrierState, UInt32(participants), &policy, timeoutMilliseconds)
+      barrierState, UInt32(positions.count), &policy.waits, policy.timeoutMilliseconds)
     own.pointee.waitNanoseconds &+= ck_monotonic_ns() - start
     if late != 0 { throw missingRanks() }
   }
@@ -176,7 +173,7 @@ package final class NodeArena {
 
   private func missingRanks() -> Failure {
     let mine = own.pointee.arrivals
-    let missing = (0..<participants).map { statuses[$0] }.filter { $0.arrivals < mine }
+    let missing = positions.map { statuses[$0] }.filter { $0.arrivals < mine }
     let now = ck_monotonic_ns()
     let names = missing.map { status in
       let seconds = (now &- status.since) / 1_000_000_000
@@ -185,7 +182,7 @@ package final class NodeArena {
     }
     return Failure(
       .rankLost,
-      "rank \(own.pointee.rank) waited \(timeoutMilliseconds / 1000) s: "
+      "rank \(own.pointee.rank) waited \(policy.timeoutMilliseconds / 1000) s: "
         + (names.isEmpty ? "a rank left the barrier" : names.joined(separator: "; ")),
       remedy: "Continue with --resume latest. If the work really takes that long, raise "
         + "--hang-timeout.")

@@ -41,6 +41,7 @@ package struct Evaluation: Sendable, Equatable {
 /// The chunks do not depend on ranks or leaves and are added in chunk order, in double: the same
 /// figures for any world size. Nothing is padded, dropped or counted twice.
 package final class Evaluator {
+  private let memory: RunMemory
   private let arena: NodeArena
   private let group: RankGroup
   private let plans: PlanCache
@@ -49,9 +50,11 @@ package final class Evaluator {
   private let values: AlignedBuffer<Double>
 
   init(
-    arena: NodeArena, group: RankGroup, plans: PlanCache, assembler: BatchAssembler, chunkSize: Int
+    memory: RunMemory, group: RankGroup, plans: PlanCache, assembler: BatchAssembler,
+    chunkSize: Int
   ) {
-    self.arena = arena
+    self.memory = memory
+    arena = memory.arena
     self.group = group
     self.plans = plans
     self.assembler = assembler
@@ -66,13 +69,13 @@ package final class Evaluator {
 
   package static func chunkCount(_ count: Int, chunk: Int) -> Int { (count + chunk - 1) / chunk }
 
-  /// Collective: every rank of the node. Begins and ends with a barrier, so that all see the same
+  /// Collective: every rank. Begins and ends with a barrier, so that all see the same
   /// parameters and nobody overwrites sums that another still reads.
   func evaluate(_ rows: EvaluationRows) throws -> Evaluation {
     arena.enter(.evaluating)
     try arena.barrier()
     let chunkCount = Evaluator.chunkCount(rows.count, chunk: chunkSize)
-    for chunk in 0..<chunkCount where chunk % group.size == group.position {
+    for chunk in WorkDivision.share(chunkCount, rank: group.position, of: group.size) {
       let range = chunk * chunkSize..<min((chunk + 1) * chunkSize, rows.count)
       for (sample, position) in range.enumerated() {
         assembler.copy(row: rows.row(position), part: rows.part, to: sample, of: plans)
@@ -80,7 +83,7 @@ package final class Evaluator {
       let plan = try plans.evaluation(batch: range.count, parameters: arena.parameters)
       arena.chunks[chunk] = NodeArena.LeafSums(try plan.run())
     }
-    try arena.barrier()
+    try memory.gatherChunks(chunkCount, of: group.size)
     let weight = sum(chunkCount) { $0.weight }
     let isClassification = assembler.loss.takesClasses
     let result = Evaluation(

@@ -21,9 +21,10 @@ package final class LoadedData {
   ) throws {
     let source = try group.agree { try datasetSource(named: spec, options: options) }
     let leads = group.node.rank == 0
-    let local = try group.agree {
-      leads ? Array(try JSONEncoder().encode(source.describe())) : []
-    }
+    // Sorted keys: hosts compare the bytes.
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = .sortedKeys
+    let local = try group.agree { leads ? Array(try encoder.encode(source.describe())) : [] }
     let bytes = try group.node.broadcast(bytes: local)
     let description = try group.agree {
       try JSONDecoder().decode(DatasetDescription.self, from: Data(bytes))

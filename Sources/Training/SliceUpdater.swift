@@ -6,6 +6,7 @@ import Optimizers
 
 /// Reduces this rank's slice and updates its parameters: the second half of a step.
 final class SliceUpdater {
+  private let memory: RunMemory
   private let arena: NodeArena
   private let reducer: GradientReducer
   private let tree: CanonicalTree
@@ -20,11 +21,12 @@ final class SliceUpdater {
   private let blockValues: AlignedBuffer<Double>
 
   init(
-    arena: NodeArena, reducer: GradientReducer, tree: CanonicalTree, layout: ParameterLayout,
+    memory: RunMemory, reducer: GradientReducer, tree: CanonicalTree, layout: ParameterLayout,
     optimizer: any Optimizer, penalty: Penalty, clipping: Clipping,
     decayExclude: Set<Parameter.Role>
   ) {
-    self.arena = arena
+    self.memory = memory
+    arena = memory.arena
     self.reducer = reducer
     self.tree = tree
     self.layout = layout
@@ -64,14 +66,16 @@ final class SliceUpdater {
     return pairwiseSum(blockValues.elements)
   }
 
-  /// Collective: every rank of the node, between the barriers of a step.
+  /// Collective: every rank, between `gatherVotes` and `gatherParameters`.
   ///
-  /// One pass over the slice; two, with a barrier between, where the norm must be known first.
+  /// One pass over the slices; two, and all ranks meet between, where the norm must be known
+  /// first.
   func update(scalars: StepScalars) throws {
     arena.enter(.reducing)
     let weight = Float(leafSum { $0.weight })
     let needsNorm = clipping.norm != nil
-    reducer.reduceSlice(keeps: needsNorm) { block, range, gradient in
+    try reducer.exchangeSums()
+    try reducer.reduceSlices(keeps: needsNorm) { block, range, gradient in
       ck_divide(gradient, weight, range.count)
       let parameters = arena.parameters + range.lowerBound
       if penalty.isActive {
@@ -83,15 +87,19 @@ final class SliceUpdater {
       }
       arena.blocks[block].squaredNorm = ck_sum_squares(gradient, range.count)
       if !needsNorm { apply(scalars, block, range, gradient, factor: 1) }
+    } didFinish: { bucket in
+      if !needsNorm { try memory.startSharingParameters(bucket: bucket) }
     }
     guard needsNorm else { return }
-    try arena.barrier()
+    try memory.gatherBlockSums()
     let norm = gradientNorm()
     // A sum that overflowed: the parameters stay as they are, and rank 0 ends the run.
     guard norm.isFinite else { return }
     let factor = clipping.factor(norm: norm)
-    reducer.visitKept { block, range, gradient in
+    try reducer.visitKept { block, range, gradient in
       apply(scalars, block, range, gradient, factor: factor)
+    } didFinish: { bucket in
+      try memory.startSharingParameters(bucket: bucket)
     }
   }
 

@@ -6,18 +6,20 @@ import Optimizers
 
 /// The training loop: the file to read first.
 ///
-/// Every rank runs the same loop over shared memory. A step has five parts:
+/// Every rank runs the same loop over memory shared by its node. A step has five parts:
 ///
 /// 1. Rank 0 writes the directive: rates, and what follows the step.
 /// 2. Each rank computes the gradient sums of its leaves into its slots.
-/// 3. Barrier. All gradients, sums and votes are there.
-/// 4. Each rank adds the slots of its own slice in canonical order and updates its parameters.
-/// 5. Barrier. All parameters are there.
+/// 3. All meet. The node's gradients, and everyone's sums and votes, are there.
+/// 4. Each rank adds the gradients of its own slices in canonical order, those of other nodes
+///    too, and updates its parameters.
+/// 5. All meet. All parameters are there.
 ///
 /// Rank 0 alone decides; no other rank ends the loop, throws out of it or skips a collective on
 /// its own. What a rank wants it says in its status, and rank 0 acts on it in the next step.
 package final class Trainer {
   private let group: RankGroup
+  private let memory: RunMemory
   private let arena: NodeArena
   private let worker: LeafWorker
   private let updater: SliceUpdater
@@ -31,12 +33,13 @@ package final class Trainer {
   private var step: Int
 
   init(
-    group: RankGroup, arena: NodeArena, worker: LeafWorker, updater: SliceUpdater,
+    group: RankGroup, memory: RunMemory, worker: LeafWorker, updater: SliceUpdater,
     evaluator: Evaluator, rows: (validation: EvaluationRows, test: EvaluationRows),
     coordinator: Coordinator, journal: Journal?, firstStep: Int
   ) {
     self.group = group
-    self.arena = arena
+    self.memory = memory
+    arena = memory.arena
     self.worker = worker
     self.updater = updater
     self.evaluator = evaluator
@@ -68,13 +71,13 @@ package final class Trainer {
     arena.own.pointee.waitNanoseconds = 0
     try worker.computeGradients(step: step)
 
-    try arena.barrier()
+    try memory.gatherVotes()
     let directive = board.pointee.directive
     let votes = arena.votes()
     let loss = updater.leafSum { $0.loss } / updater.leafSum { $0.weight }
     if !votes.hasNonFinite { try updater.update(scalars: directive.scalars) }
 
-    try arena.barrier()
+    try memory.gatherParameters()
     step += 1
     if let journal {
       let norm = updater.gradientNorm()
@@ -100,12 +103,13 @@ package final class Trainer {
       board.pointee.verdict = Verdict(saves: decision.saves, stops: decision.stops)
       journal.didEvaluate(evaluation, step: step)
     }
-    try arena.barrier()
+    try memory.publishDirective()
     return board.pointee.verdict
   }
 
   private func save(_ directive: Directive) throws {
     arena.enter(.saving)
+    try memory.collectState()
     if let journal, coordinator.isWorthSaving(after: directive) {
       let isWritten = journal.save(
         step: step, epoch: step / coordinator.stepsPerEpoch, coordinator: coordinator)
@@ -129,6 +133,7 @@ package final class Trainer {
           evaluatedStep = best.step
         }
       }
+      if restoresBest { try memory.fetchFromFirst(state: false) }
       if rows.test.count > 0 { test = try evaluator.evaluate(rows.test) }
     }
     try group.onFirst {
@@ -142,7 +147,7 @@ package final class Trainer {
 }
 
 extension NodeArena {
-  /// What the ranks of this node say about the step. Valid between the step's barriers.
+  /// What the ranks of the run say about the step. Valid between the step's meetings.
   func votes() -> (hasNonFinite: Bool, wantsStop: Bool, computeNanoseconds: UInt64) {
     var result = (hasNonFinite: false, wantsStop: false, computeNanoseconds: UInt64(0))
     for rank in 0..<rankCount {

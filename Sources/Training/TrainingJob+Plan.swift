@@ -43,6 +43,9 @@ extension TrainingJob {
       ?? Zoo.model(named: configuration.model ?? "", file: modelFile, for: context)
   }
 
+  /// Gradients travel between nodes in buckets of 4 MiB.
+  private static let bucketElements = 1 << 20
+
   struct Built {
     let plans: PlanCache
     let division: WorkDivision
@@ -60,7 +63,7 @@ extension TrainingJob {
     let batch = configuration.batchCount(trainCount: trainCount)
     let lastBatch = trainCount % batch
     // Only leaves are needed for batch sizes: the blocks come from the plans.
-    let leaves = WorkDivision(rankCount: group.size, tree: tree, blocks: [])
+    let leaves = WorkDivision(topology: group.topology, tree: tree, blocks: [])
     let batches = Set(lastBatch == 0 || configuration.dropLast ? [batch] : [batch, lastBatch])
     let training = Set(
       leaves.leaves(of: group.position).flatMap { leaf in
@@ -79,18 +82,21 @@ extension TrainingJob {
         remedy: "Change the model's last layer.")
     }
     let division = WorkDivision(
-      rankCount: group.size, tree: tree, blocks: plans.layout.blocks.map(\.range))
+      topology: group.topology, tree: tree, blocks: plans.layout.blocks.map(\.range),
+      bucketElements: group.nodeCount == 1 ? nil : Self.bucketElements)
     let optimizer = try OptimizerRegistry.make(
       configuration.optimizer ?? "adam", configuration.hyperParameters)
     let sizes = NodeArena.Sizes(
       parameters: plans.layout.arenaCount, stateSlots: optimizer.stateNames.count,
-      gradientSlots: division.published.count, leaves: tree.leafCount,
+      gradientSlots: max(1, division.published(on: group.nodeIndex).count), leaves: tree.leafCount,
       blocks: plans.layout.blocks.count,
       chunks: evaluated.map { Evaluator.chunkCount($0, chunk: configuration.evalBatch) }.max() ?? 0)
-    let depth = division.subtrees.flatMap { $0 }.map(tree.scratchDepth).max() ?? 0
+    let reduction = group.topology.nodes[group.nodeIndex].map {
+      GradientReducer.byteCount(division, position: $0, parameters: plans.layout.arenaCount)
+    }
     let memory = MemoryPlan(
-      rankBytes: plans.byteCount + depth * plans.layout.arenaCount * 4,
-      localRanks: group.node.size, windowBytes: sizes.byteCount(ranks: group.node.size),
+      rankBytes: plans.byteCount + (reduction.max() ?? 0),
+      localRanks: group.node.size, windowBytes: sizes.byteCount(ranks: group.size),
       dataBytes: data.description.byteCount)
     if group.node.rank == 0 { try memory.check() }
     return Built(
@@ -98,7 +104,7 @@ extension TrainingJob {
   }
 
   func makeTrainer(
-    _ built: Built, configuration: RunConfiguration, data: LoadedData, arena: NodeArena,
+    _ built: Built, configuration: RunConfiguration, data: LoadedData, memory: RunMemory,
     reducer: GradientReducer, store: CheckpointStore, resumed: Resumed?, console: Console,
     writes: Bool
   ) throws -> Trainer {
@@ -124,7 +130,7 @@ extension TrainingJob {
       guard writes else { return }
       let metrics = try MetricsFile(path: store.folder.metrics, resumingAt: resumed?.state.step)
       let pen = Journal(
-        console: console, metrics: metrics, store: store, arena: arena,
+        console: console, metrics: metrics, store: store, arena: memory.arena,
         configuration: configuration, data: data, modelFile: modelFile, totalSteps: totalSteps,
         firstStep: firstStep,
         samplesBefore: sampler.samplesBefore)
@@ -132,16 +138,16 @@ extension TrainingJob {
       journal = pen
     }
     return Trainer(
-      group: group, arena: arena,
+      group: group, memory: memory,
       worker: LeafWorker(
-        arena: arena, reducer: reducer, division: built.division, plans: built.plans,
+        arena: memory.arena, reducer: reducer, division: built.division, plans: built.plans,
         assembler: assembler, sampler: sampler),
       updater: SliceUpdater(
-        arena: arena, reducer: reducer, tree: built.division.tree, layout: built.plans.layout,
+        memory: memory, reducer: reducer, tree: built.division.tree, layout: built.plans.layout,
         optimizer: built.optimizer, penalty: configuration.penalty,
         clipping: configuration.clipping, decayExclude: configuration.decayExclude),
       evaluator: Evaluator(
-        arena: arena, group: group, plans: built.plans, assembler: assembler,
+        memory: memory, group: group, plans: built.plans, assembler: assembler,
         chunkSize: configuration.evalBatch),
       rows: (.validation(data.split), .test(data.dataset)), coordinator: coordinator,
       journal: journal, firstStep: firstStep)

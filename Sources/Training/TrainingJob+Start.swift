@@ -24,11 +24,6 @@ extension TrainingJob {
           "the launcher started \(tasks) tasks, but each is an MPI world of its own",
           remedy: "Under Slurm use mpirun, or srun --mpi=pmix; Debian's Open MPI knows no other.")
       }
-      if group.nodeCount > 1 {
-        throw Failure.usage(
-          "the job spans \(group.nodeCount) hosts; this version trains on one",
-          remedy: "Start all ranks on one host.")
-      }
     }
   }
 
@@ -152,14 +147,15 @@ extension TrainingJob {
     return folder
   }
 
-  /// Fresh weights, each rank its own slice, or those of a file or a checkpoint.
+  /// Fresh weights, each rank its own slices, or those of a file or a checkpoint.
   func fillParameters(
-    _ arena: NodeArena, _ built: Built, _ configuration: RunConfiguration,
+    _ memory: RunMemory, _ built: Built, _ configuration: RunConfiguration,
     store: CheckpointStore, resumed: Resumed?
   ) throws {
+    let arena = memory.arena
     arena.enter(.planning)
     let layout = built.plans.layout
-    for block in built.division.slices[group.position] {
+    for block in built.division.ownBlocks(of: group.position) {
       let entry = layout.entries[layout.blocks[block].entry]
       let range = layout.blocks[block].range
       entry.parameter.initializer.fill(
@@ -167,7 +163,7 @@ extension TrainingJob {
         range: range.lowerBound - entry.offset..<range.upperBound - entry.offset,
         name: entry.parameter.name, seed: configuration.seed)
     }
-    try arena.barrier()
+    try memory.shareSlices()
     try group.onFirst {
       if let resumed {
         try store.load(StoredCheckpoint(path: resumed.path), into: arena, optimizer: true)
@@ -175,5 +171,6 @@ extension TrainingJob {
         try CheckpointStore.loadWeights(path, layout: layout, into: arena.parameters)
       }
     }
+    try memory.fetchFromFirst(state: resumed != nil)
   }
 }

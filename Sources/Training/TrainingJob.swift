@@ -96,21 +96,24 @@ package struct TrainingJob {
     let engine = try ComputeEngine(threads: configuration.threads ?? 1)
     let built = try group.agree { try plan(configuration, data: data, engine: engine) }
     built.plans.allocate()
-    let cores = try Affinity(group).nodeCores
+    let policy = WaitPolicy(
+      ranks: group.node.size, cores: try Affinity(group).nodeCores,
+      timeoutSeconds: configuration.hangTimeout)
     let arena = try group.agree {
-      try NodeArena(
-        group: group, sizes: built.sizes, cores: cores,
-        hangTimeoutSeconds: configuration.hangTimeout)
+      try NodeArena(group: group, sizes: built.sizes, policy: policy)
     }
+    let memory = try RunMemory(
+      arena: arena, division: built.division, group: group, policy: policy)
     let reducer = GradientReducer(
-      arena: arena, division: built.division, position: group.position)
+      arena: arena, division: built.division, exchange: memory.exchange,
+      position: group.position)
     let folder =
       purpose == .train ? try openFolder(configuration, resumed: resumed) : RunFolder("(none)")
     let store = CheckpointStore(
       folder: folder, layout: built.plans.layout, stateNames: built.optimizer.stateNames)
-    try fillParameters(arena, built, configuration, store: store, resumed: resumed)
+    try fillParameters(memory, built, configuration, store: store, resumed: resumed)
     let trainer = try makeTrainer(
-      built, configuration: configuration, data: data, arena: arena, reducer: reducer,
+      built, configuration: configuration, data: data, memory: memory, reducer: reducer,
       store: store, resumed: resumed, console: console, writes: purpose == .train)
     describe(
       configuration, data: data, built: built, arena: arena, reducer: reducer, folder: folder,
@@ -129,7 +132,8 @@ package struct TrainingJob {
     let affinity = try Affinity(group)
     var (configuration, threads) = try group.agree {
       let configuration = try sources.configuration.resolved(
-        for: description, trainCount: trainCount, worldSize: group.size)
+        for: description, trainCount: trainCount, worldSize: group.size,
+        ranksPerNode: group.topology.ranksPerNode)
       let model = try makeModel(configuration, description)
       let parameters = try Plan.parameterCount(
         input: Shape([1] + description.featureShape), model: { model($0) })
@@ -150,7 +154,9 @@ package struct TrainingJob {
     _ configuration: RunConfiguration, data: LoadedData, built: Built, arena: NodeArena,
     reducer: GradientReducer, folder: RunFolder, console: Console
   ) {
-    let ranks = group.size == 1 ? "1 rank" : "\(group.size) ranks"
+    let ranks =
+      (group.size == 1 ? "1 rank" : "\(group.size) ranks")
+      + (group.nodeCount == 1 ? "" : " on \(group.nodeCount) hosts")
     let leaves = configuration.logicalRanks?.description ?? "1"
     var table = Table()
     table.add(
@@ -170,7 +176,7 @@ package struct TrainingJob {
     table.add(
       "ranks",
       "\(ranks), \(leaves) logical, \(configuration.threads ?? 1) thread(s) each, "
-        + "\(built.division.published.count) gradient slots")
+        + "\(built.division.published(on: 0).count) gradient slots")
     table.add("memory", "\(built.memory.description) (\(arena.backing.rawValue))")
     table.add("run", folder.path)
     for line in table.leftAligned { console.line(line) }

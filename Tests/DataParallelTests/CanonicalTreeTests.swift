@@ -50,13 +50,14 @@ import Testing
       let tree = CanonicalTree(leafCount: count, groupSize: group)
       let all = sum(tree, values)
       for ranks in 1...(count + 3) {
-        let division = WorkDivision(rankCount: ranks, tree: tree, blocks: [])
+        let division = WorkDivision(
+          topology: Topology(ranksOnOneHost: ranks), tree: tree, blocks: [])
         var published: [Int: [Float]] = [:]
         for rank in 0..<ranks {
           for node in division.subtrees[rank] { published[node] = fill(tree, node, values) }
         }
-        #expect(published.count == division.published.count)
-        for addition in tree.additions(from: division.published) {
+        #expect(published.count == division.published(on: 0).count)
+        for addition in tree.additions(from: division.published(on: 0)) {
           published[addition.node] = add(published[addition.left], published[addition.right])
         }
         #expect(sameBits(published[tree.root] ?? [], all), "groups of \(group), \(ranks) ranks")

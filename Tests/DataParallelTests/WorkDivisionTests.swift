@@ -4,7 +4,21 @@ import Testing
 @Suite struct WorkDivisionTests {
   private func division(_ ranks: Int, leaves: Int, blocks: [Range<Int>] = []) -> WorkDivision {
     WorkDivision(
-      rankCount: ranks, tree: CanonicalTree(leafCount: leaves, groupSize: leaves), blocks: blocks)
+      topology: Topology(ranksOnOneHost: ranks),
+      tree: CanonicalTree(leafCount: leaves, groupSize: leaves), blocks: blocks)
+  }
+
+  /// Nodes of these many ranks each.
+  private func topology(_ sizes: [Int]) -> Topology {
+    var (leaders, locals): ([Int], [Int]) = ([], [])
+    for size in sizes {
+      let leader = leaders.count
+      for local in 0..<size {
+        leaders.append(leader)
+        locals.append(local)
+      }
+    }
+    return Topology(leaders: leaders, localRanks: locals)
   }
 
   @Test func eightLeavesOnThreeRanks() {
@@ -12,7 +26,7 @@ import Testing
     #expect((0..<3).map(division.leaves(of:)) == [0..<3, 3..<6, 6..<8])
     #expect(division.subtrees.map(\.count) == [2, 2, 1])
     #expect((0..<3).map(division.firstSlot(of:)) == [0, 2, 4])
-    #expect(division.published.count == 5)
+    #expect(division.published(on: 0).count == 5)
   }
 
   @Test(arguments: 1...24) func leavesArePartitioned(_ ranks: Int) {
@@ -28,7 +42,7 @@ import Testing
         #expect(nodes.flatMap(Array.init) == Array(runs[rank]))
         let before = division.subtrees[..<rank].joined()
         #expect(division.firstSlot(of: rank) == before.count)
-        let own = division.published.dropFirst(before.count).prefix(nodes.count)
+        let own = division.published(on: 0).dropFirst(before.count).prefix(nodes.count)
         #expect(Array(own) == division.subtrees[rank])
       }
     }
@@ -43,7 +57,7 @@ import Testing
   @Test(arguments: arenas, 1...17) func slicesPartitionTheBlocks(
     _ blocks: [Range<Int>], ranks: Int
   ) {
-    let slices = division(ranks, leaves: 4, blocks: blocks).slices
+    let slices = division(ranks, leaves: 4, blocks: blocks).slices[0]
     #expect(slices.count == ranks)
     #expect(slices.flatMap(Array.init) == Array(blocks.indices))
     let longest = blocks.map(\.count).max() ?? 0
@@ -52,6 +66,56 @@ import Testing
       let elements = blocks[slice.upperBound - 1].upperBound - blocks[slice.lowerBound].lowerBound
       #expect(Double(elements) <= share + Double(longest) + 16)
     }
+  }
+
+  @Test func aNodeSendsOneSumWhereItIsASubtree() {
+    func sums(_ sizes: [Int], leaves: Int) -> [Int] {
+      let division = WorkDivision(
+        topology: topology(sizes), tree: CanonicalTree(leafCount: leaves, groupSize: leaves),
+        blocks: [])
+      return sizes.indices.map { division.sums(of: $0).count }
+    }
+    #expect(sums([2, 2], leaves: 8) == [1, 1])
+    #expect(sums([2, 2, 2, 2], leaves: 8) == [1, 1, 1, 1])
+    #expect(sums([3, 1], leaves: 8) == [2, 1])
+    #expect(sums([1, 1, 1], leaves: 8) == [2, 2, 1])
+    #expect(sums([1, 1, 1], leaves: 2) == [1, 1, 0], "a node without leaves")
+  }
+
+  @Test(arguments: [[3, 1], [1, 3], [2, 2, 2], [1, 2, 3]]) func sumsOfNodesAreAllLeaves(
+    _ sizes: [Int]
+  ) {
+    for leaves in 1...17 {
+      let division = WorkDivision(
+        topology: topology(sizes), tree: CanonicalTree(leafCount: leaves, groupSize: leaves),
+        blocks: [])
+      for node in sizes.indices {
+        let published = division.published(on: node)
+        func leaves(_ nodes: [Int]) -> [Int] {
+          nodes.flatMap { Array(division.tree.nodes[$0].leaves) }
+        }
+        #expect(leaves(division.sums(of: node)) == leaves(published))
+        for rank in division.topology.nodes[node] {
+          let own = published.dropFirst(division.firstSlot(of: rank))
+          #expect(Array(own.prefix(division.subtrees[rank].count)) == division.subtrees[rank])
+        }
+      }
+    }
+  }
+
+  @Test(arguments: arenas, [1, 100, 4096, 10_000, 1 << 20]) func bucketsGoBackwards(
+    _ blocks: [Range<Int>], elements: Int
+  ) {
+    let division = WorkDivision(
+      topology: topology([2, 1]), tree: CanonicalTree(leafCount: 3, groupSize: 3), blocks: blocks,
+      bucketElements: elements)
+    #expect(division.buckets.reversed().flatMap(Array.init) == Array(blocks.indices))
+    for (bucket, slices) in zip(division.buckets, division.slices) {
+      #expect(slices.flatMap(Array.init) == Array(bucket))
+      let size = blocks[bucket.upperBound - 1].upperBound - blocks[bucket.lowerBound].lowerBound
+      #expect(size <= elements || bucket.count == 1)
+    }
+    #expect((0..<3).flatMap(division.ownBlocks(of:)).sorted() == Array(blocks.indices))
   }
 
   @Test(arguments: [0, 1, 2, 3, 7, 8, 64, 65, 1000]) func samplesPartitionTheBatch(_ batch: Int) {

@@ -42,7 +42,7 @@ import Testing
     let (batch, width) = (golden.shape("x")[0], golden.shape("x")[1])
     let model = try Zoo.model(named: test.model, for: test.context)
     let tree = CanonicalTree(leafCount: leaves, groupSize: leaves)
-    let division = WorkDivision(rankCount: 1, tree: tree, blocks: [])
+    let division = WorkDivision(topology: Topology(ranksOnOneHost: 1), tree: tree, blocks: [])
     let samples = (0..<leaves).map { division.samples(ofLeaf: $0, batch: batch) }
     let runs = try samples.map { samples in
       try PlanRun([samples.count, width], test.loss) { model($0) }

@@ -38,10 +38,11 @@ package enum Inspection {
     let optimizer = try OptimizerRegistry.make(
       configuration.optimizer ?? "adam", configuration.hyperParameters)
     let division = WorkDivision(
-      rankCount: ranks, tree: tree, blocks: plans.layout.blocks.map(\.range))
+      topology: Topology(ranksOnOneHost: ranks), tree: tree,
+      blocks: plans.layout.blocks.map(\.range))
     let sizes = NodeArena.Sizes(
       parameters: plans.layout.arenaCount, stateSlots: optimizer.stateNames.count,
-      gradientSlots: division.published.count, leaves: tree.leafCount,
+      gradientSlots: division.published(on: 0).count, leaves: tree.leafCount,
       blocks: plans.layout.blocks.count, chunks: 1)
     let memory = MemoryPlan(
       rankBytes: plans.byteCount, localRanks: ranks, windowBytes: sizes.byteCount(ranks: ranks),

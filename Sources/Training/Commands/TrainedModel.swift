@@ -5,6 +5,7 @@ import FoundationEssentials
 import Glibc
 package import Graph
 import Logging
+import MPI
 import Models
 import Reports
 
@@ -55,7 +56,7 @@ package final class ModelSession {
   package let layout: ParameterLayout
   private let group: RankGroup
   private let plans: PlanCache
-  private let arena: NodeArena
+  private let memory: RunMemory
   private let rows: EvaluationRows
   private let assembler: BatchAssembler
 
@@ -103,15 +104,24 @@ package final class ModelSession {
     }
     plans.allocate()
     layout = plans.layout
-    arena = try NodeArena(
+    let policy = WaitPolicy(
+      ranks: group.node.size, cores: try Affinity(group).nodeCores,
+      timeoutSeconds: configuration.hangTimeout)
+    let arena = try NodeArena(
       group: group,
       sizes: NodeArena.Sizes(
         parameters: plans.layout.arenaCount, stateSlots: 0, gradientSlots: 0, leaves: 1, blocks: 1,
         chunks: Evaluator.chunkCount(count, chunk: chunk)),
-      cores: Affinity(group).nodeCores, hangTimeoutSeconds: configuration.hangTimeout)
+      policy: policy)
+    memory = try RunMemory(
+      arena: arena,
+      division: WorkDivision(
+        topology: group.topology, tree: CanonicalTree(leafCount: 1, groupSize: 1), blocks: []),
+      group: group, policy: policy)
     try group.onFirst {
       try CheckpointStore.loadWeights(model.weights, layout: layout, into: arena.parameters)
     }
+    try memory.fetchFromFirst(state: false)
   }
 
   private static func rows(
@@ -136,12 +146,12 @@ package final class ModelSession {
   /// Loss and metrics, the same on every rank and for any number of them. Collective.
   package func evaluate() throws -> Evaluation {
     try Evaluator(
-      arena: arena, group: group, plans: plans, assembler: assembler,
+      memory: memory, group: group, plans: plans, assembler: assembler,
       chunkSize: configuration.evalBatch
     ).evaluate(rows)
   }
 
-  /// The model's outputs, one row a sample in the data's own order, in memory all ranks share.
+  /// The model's outputs, one row a sample in the data's own order, whole on the first node.
   /// Collective: every rank.
   package func predict() throws -> Predictions {
     let numbers = (0..<rows.count).map(rows.row).sorted()
@@ -150,17 +160,28 @@ package final class ModelSession {
       in: group, byteCount: rows.count * width * 4, purpose: "the predictions")
     let values = segment.base.bindMemory(to: Float.self, capacity: rows.count * width)
     let size = configuration.evalBatch
-    for chunk in 0..<Evaluator.chunkCount(rows.count, chunk: size)
-    where chunk % group.size == group.position {
+    let chunks = Evaluator.chunkCount(rows.count, chunk: size)
+    func ownRows(_ rank: Int) -> Range<Int> {
+      let share = WorkDivision.share(chunks, rank: rank, of: group.size)
+      return min(share.lowerBound * size, rows.count)..<min(share.upperBound * size, rows.count)
+    }
+    for chunk in WorkDivision.share(chunks, rank: group.position, of: group.size) {
       let range = chunk * size..<min((chunk + 1) * size, rows.count)
       for (sample, position) in range.enumerated() {
         assembler.copy(row: numbers[position], part: rows.part, to: sample, of: plans)
       }
-      let plan = try plans.evaluation(batch: range.count, parameters: arena.parameters)
+      let plan = try plans.evaluation(batch: range.count, parameters: memory.arena.parameters)
       _ = try plan.run()
       (values + range.lowerBound * width).update(from: plan.output, count: range.count * width)
     }
-    try arena.barrier()
+    try memory.exchange.collect(
+      SharedSection(
+        base: segment.base,
+        owned: (0..<group.size).map { rank in
+          let own = ownRows(rank)
+          return [own.lowerBound * width * 4..<own.upperBound * width * 4]
+        }))
+    try memory.arena.barrier()
     return Predictions(rows: numbers, outputs: width, values: UnsafePointer(values))
   }
 }

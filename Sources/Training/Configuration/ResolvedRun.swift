@@ -10,9 +10,11 @@ extension RunConfiguration {
   ///
   /// - Parameters:
   ///   - worldSize: one leaf a rank unless `logicalRanks` says otherwise.
+  ///   - ranksPerNode: where all nodes have equally many, they are the groups of those leaves.
   /// - Throws: `Failure.usage`.
   package func resolved(
-    for description: DatasetDescription, trainCount: Int, worldSize: Int
+    for description: DatasetDescription, trainCount: Int, worldSize: Int,
+    ranksPerNode: Int? = nil
   ) throws -> RunConfiguration {
     var result = self
     let isClassification = description.isClassification
@@ -49,7 +51,8 @@ extension RunConfiguration {
     if result.stepsPerEpoch(trainCount: trainCount) == 0 {
       throw Failure.usage("drop-last: the only batch of an epoch is short and would be dropped")
     }
-    result.logicalRanks = logicalRanks ?? LogicalRanks(count: worldSize, groupSize: worldSize)
+    result.logicalRanks =
+      logicalRanks ?? LogicalRanks(count: worldSize, groupSize: ranksPerNode ?? worldSize)
     return result
   }
 

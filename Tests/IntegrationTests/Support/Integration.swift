@@ -44,7 +44,10 @@ enum Subject {
   ///
   /// - Returns: what the tool wrote to standard output.
   @discardableResult
-  static func tool(_ words: String...) throws -> String {
+  static func tool(_ words: String...) throws -> String { try tool(words) }
+
+  @discardableResult
+  static func tool(_ words: [String]) throws -> String {
     let process = Process()
     process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
     process.arguments = words

@@ -15,19 +15,22 @@ struct Launch {
 
 /// Runs the program to its end, whatever that is.
 func run(
-  ranks: Int, _ arguments: [String], prefix: [String] = [], timeout: Double = 120,
-  at place: SourceLocation = #_sourceLocation
+  ranks: Int, _ arguments: [String], prefix: [String] = [], environment: [String: String] = [:],
+  timeout: Double = 120, at place: SourceLocation = #_sourceLocation
 ) throws -> Outcome {
-  try Job(ranks: ranks, arguments, prefix: prefix).finish(timeout: timeout, at: place)
+  try Job(ranks: ranks, arguments, prefix: prefix, environment: environment)
+    .finish(timeout: timeout, at: place)
 }
 
 /// Runs the program and requires an exit code.
 @discardableResult
 func run(
   ranks: Int, expecting code: Int32, _ arguments: [String], prefix: [String] = [],
-  timeout: Double = 120, at place: SourceLocation = #_sourceLocation
+  environment: [String: String] = [:], timeout: Double = 120,
+  at place: SourceLocation = #_sourceLocation
 ) throws -> Outcome {
-  let outcome = try run(ranks: ranks, arguments, prefix: prefix, timeout: timeout, at: place)
+  let outcome = try run(
+    ranks: ranks, arguments, prefix: prefix, environment: environment, timeout: timeout, at: place)
   try #require(outcome.code == code, "\(arguments): \(outcome)", sourceLocation: place)
   return outcome
 }

@@ -1,0 +1,54 @@
+/// The parts of the window that every node has and every rank owns a piece of.
+package struct ArenaSections {
+  /// Rank 0's words to all.
+  package let directive: SharedSection
+  package let statuses: SharedSection
+  package let leaves: SharedSection
+  package let blocks: SharedSection
+  /// One a bucket: each rank's slice of it.
+  package let parameters: [SharedSection]
+  /// One a state array.
+  package let state: [SharedSection]
+  /// The whole parameters, cut evenly over the ranks of each node.
+  package let wholeParameters: SharedSection
+
+  package init(_ arena: NodeArena, _ division: WorkDivision) {
+    let ranks = 0..<division.rankCount
+    func owned<Element>(_ type: Element.Type, _ range: Range<Int>) -> [Range<Int>] {
+      let stride = MemoryLayout<Element>.stride
+      return range.isEmpty ? [] : [range.lowerBound * stride..<range.upperBound * stride]
+    }
+    directive = SharedSection(
+      base: arena.directiveBase,
+      owned: ranks.map { $0 == 0 ? [0..<NodeArena.directiveBytes] : [] })
+    statuses = SharedSection(
+      base: arena.statuses, owned: ranks.map { owned(RankStatus.self, $0..<($0 + 1)) })
+    leaves = SharedSection(
+      base: arena.leaves,
+      owned: ranks.map { owned(NodeArena.LeafSums.self, division.leaves(of: $0)) })
+    blocks = SharedSection(
+      base: arena.blocks,
+      owned: ranks.map { rank in
+        division.slices.flatMap { owned(NodeArena.BlockSums.self, $0[rank]) }
+      })
+    parameters = division.slices.map { slices in
+      SharedSection(
+        base: arena.parameters,
+        owned: ranks.map { owned(Float.self, division.elements(of: slices[$0])) })
+    }
+    let slices = ranks.map { rank in
+      division.slices.flatMap { owned(Float.self, division.elements(of: $0[rank])) }
+    }
+    state = arena.state.map { SharedSection(base: $0, owned: slices) }
+    wholeParameters = SharedSection(
+      base: arena.parameters,
+      owned: division.topology.nodes.flatMap { node in
+        node.indices.map {
+          owned(
+            Float.self,
+            WorkDivision.share(
+              arena.sizes.parameters, rank: $0 - node.lowerBound, of: node.count))
+        }
+      })
+  }
+}

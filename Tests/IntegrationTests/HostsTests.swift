@@ -1,0 +1,85 @@
+import Foundation
+import Testing
+
+extension Integration {
+  /// Several hosts, made of namespaces: `Tests/Hosts/hosts`.
+  @Suite(.enabled(if: Hosts.arePermitted, "namespaces are not permitted here: one host only"))
+  struct HostsTests {
+    let folder: TemporaryFolder
+
+    init() throws { folder = try TemporaryFolder() }
+
+    private static let recipe = [
+      "--threads", "1", "--epochs", "2", "--quiet", "--logical-ranks", "8",
+    ]
+
+    private func digests(_ run: RunFolder) throws -> [String: String] {
+      var digests = try run.checkpointDigests()
+      try #require(run.steps.count == 2, "a checkpoint an epoch")
+      digests["model"] = try run.digest()
+      return digests
+    }
+
+    /// Unequal nodes, as many as there are, every mapping of ranks.
+    @Test(
+      arguments: [
+        "--optimizer adam --clip-norm 0.5",
+        "--optimizer momentum --model mlp:1500,1200 --batch-size 512",
+      ])
+    func `Hosts change no bit`(options: String) throws {
+      let recipe = Self.recipe + options.split(separator: " ").map(String.init)
+      let one = folder.run("one")
+      try IntegrationTests.run(ranks: 1, expecting: 0, recipe + one.option)
+      let expected = try digests(one)
+      for slots in [[2, 2], [3, 1], [1, 3], [4, 4], [2, 2, 2, 2]] {
+        let hosts = try Hosts(slots)
+        let run = folder.run(slots.map(String.init).joined(separator: "+"))
+        let ranks = slots.reduce(0, +)
+        let log = try IntegrationTests.run(
+          ranks: ranks, expecting: 0, recipe + run.option, prefix: hosts.prefix)
+        #expect(try digests(run) == expected, "\(slots): \(log)")
+        guard slots == [2, 2] else { continue }
+        let dealt = folder.run("by-node")
+        try IntegrationTests.run(
+          ranks: ranks, expecting: 0, recipe + dealt.option, prefix: hosts.prefix,
+          environment: ["OMPI_MCA_rmaps_base_mapping_policy": "node"])
+        #expect(try digests(dealt) == expected, "ranks dealt to hosts in turn")
+      }
+    }
+
+    @Test func `A run goes on on other hosts`() throws {
+      let recipe = Self.recipe + ["--clip-norm", "0.5"]
+      let whole = folder.run("whole")
+      let parts = folder.run("parts")
+      try IntegrationTests.run(ranks: 2, expecting: 0, recipe + whole.option)
+      let hosts = try Hosts([3, 1])
+      try IntegrationTests.run(
+        ranks: 4, expecting: 75, recipe + parts.option + ["--stop-after", "30"],
+        prefix: hosts.prefix)
+      let again = parts.option + ["--resume", "latest", "--quiet"]
+      try IntegrationTests.run(ranks: 4, expecting: 0, again, prefix: hosts.prefix)
+      #expect(try parts.digest() == whole.digest())
+      let state = "latest/optimizer.safetensors"
+      #expect(try parts.digest(state) == whole.digest(state))
+
+      let figures = ["evaluate", parts.path, "--split", "val"]
+      let alone = try IntegrationTests.run(ranks: 1, expecting: 0, figures)
+      let together = try IntegrationTests.run(
+        ranks: 4, expecting: 0, figures, prefix: hosts.prefix)
+      #expect(together.stdout == alone.stdout)
+      let files = (folder.file("alone.npy"), folder.file("together.npy"))
+      let prediction = ["predict", parts.path, "--data", "digits", "--output"]
+      try IntegrationTests.run(ranks: 1, expecting: 0, prediction + [files.0])
+      try IntegrationTests.run(
+        ranks: 4, expecting: 0, prediction + [files.1], prefix: hosts.prefix)
+      #expect(try sha256(of: files.0) == sha256(of: files.1))
+    }
+
+    @Test func `The check passes`() throws {
+      let hosts = try Hosts([2, 1])
+      let outcome = try IntegrationTests.run(
+        ranks: 3, expecting: 0, ["check"], prefix: hosts.prefix)
+      #expect(outcome.stdout.contains("3 ranks on 2 host"), "\(outcome)")
+    }
+  }
+}
