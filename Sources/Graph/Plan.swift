@@ -38,9 +38,12 @@ package final class Plan {
   /// - Parameters:
   ///   - input: the shape of the features, batch axis first.
   ///   - model: called once with a symbolic tensor.
+  ///   - keepsOutput: false where nobody reads `output` after training: its gradient may then take
+  ///     its place, a third of the memory of a large output and of the time to write it.
   /// - Throws: `Failure` naming the layer whose shapes do not fit.
   package init(
-    input: Shape, loss: Loss, mode: Mode, engine: ComputeEngine, model: (Tensor) -> Tensor
+    input: Shape, loss: Loss, mode: Mode, engine: ComputeEngine, keepsOutput: Bool = true,
+    model: (Tensor) -> Tensor
   ) throws {
     let (trace, result) = try Plan.trace(input: input, model: model)
     layout = ParameterLayout(trace.parameters)
@@ -61,7 +64,7 @@ package final class Plan {
 
     var compiler = PlanCompiler(
       nodes: PlanCompiler.fuse(trace.nodes, result: result.id), layout: layout,
-      mode: mode, engine: engine)
+      mode: mode, engine: engine, keepsOutput: keepsOutput || mode == .evaluation)
     let compiled = try compiler.compile(loss: loss, result: result.id, sums: sums)
     kernels = compiled.kernels
     outputBuffer = compiled.output

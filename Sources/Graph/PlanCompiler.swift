@@ -10,17 +10,22 @@ struct PlanCompiler {
   let layout: ParameterLayout
   let mode: Plan.Mode
   let engine: ComputeEngine
+  let keepsOutput: Bool
   private(set) var steps: [Plan.Step] = []
 
   private var values: [Buffer?]
   private var gradients: [Buffer?]
   private var workspace: [Buffer] = []
 
-  init(nodes: [Trace.Node], layout: ParameterLayout, mode: Plan.Mode, engine: ComputeEngine) {
+  init(
+    nodes: [Trace.Node], layout: ParameterLayout, mode: Plan.Mode, engine: ComputeEngine,
+    keepsOutput: Bool
+  ) {
     self.nodes = nodes
     self.layout = layout
     self.mode = mode
     self.engine = engine
+    self.keepsOutput = keepsOutput
     values = Array(repeating: nil, count: nodes.count)
     gradients = Array(repeating: nil, count: nodes.count)
   }
@@ -92,7 +97,7 @@ struct PlanCompiler {
           parameterCount: parameterCount), at: 0)
     }
     // The result outlives the run: a caller may read it.
-    output.use(at: 2 * nodes.count + 1)
+    if keepsOutput { output.use(at: 2 * nodes.count + 1) }
     return (forward + backward, output, WorkspaceAllocator.place(workspace))
   }
 
@@ -116,8 +121,15 @@ struct PlanCompiler {
         guard mode == .training, node.requiresGradient else { continue }
         // A view shares its gradient only with a producer that nobody else reads.
         let shares = isView && uses[source] == 1 && gradients[source]?.space == .workspace
+        // The loss is the last to read the result, unless its own backward pass does.
+        let overwrites =
+          !keepsOutput && id == result && uses[id] == 1 && !isView
+          && !operation.backwardReads.contains(.output)
         gradients[id] =
-          shares ? gradients[source] : workspaceBuffer(node.shape.count, from: backwardTime(id))
+          shares
+          ? gradients[source]
+          : overwrites
+            ? values[id] : workspaceBuffer(node.shape.count, from: backwardTime(id))
       }
     }
   }

@@ -34,7 +34,7 @@ package final class PlanCache {
     func plan(_ batch: Int, _ mode: Plan.Mode) throws -> Plan {
       try Plan(
         input: Shape([batch] + sampleShape), loss: loss, mode: mode, engine: engine,
-        model: { model($0) })
+        keepsOutput: false, model: { model($0) })
     }
     for batch in training where batch > 0 {
       plans[Key(batch: batch, isTraining: true)] = try plan(batch, .training)

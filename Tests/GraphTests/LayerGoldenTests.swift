@@ -1,5 +1,4 @@
 import Basics
-import CKernels
 import Graph
 import TestSupport
 import Testing
@@ -49,55 +48,5 @@ import Testing
       let expected = golden[parameter == "x" ? "\(name).dx" : "\(name).dp.\(parameter)"]
       #expect(relativeError(run.gradient(parameter), expected) <= 2e-5, "\(parameter)")
     }
-  }
-
-  @Test func crossEntropy() throws {
-    let golden = try Golden("losses")
-    let logits = golden["logits"]
-    var gradient = [Float](repeating: .nan, count: logits.count)
-    var sums = ck_loss_sums()
-    ck_softmax_cross_entropy(
-      logits, golden["class_i64"].map { Int32($0) }, &gradient, 6, 5, &sums)
-    #expect(sums.weight == 6)
-    #expect(relativeError([sums.loss / 6], golden["cross-entropy"].map(Double.init)) <= 1e-6)
-    #expect(relativeError(gradient.map { $0 / 6 }, golden["cross-entropy.grad"]) <= 1e-6)
-  }
-
-  @Test func meanSquaredError() throws {
-    let golden = try Golden("losses")
-    let (logits, target) = (golden["logits"], golden["target"])
-    var gradient = [Float](repeating: .nan, count: logits.count)
-    var sums = ck_loss_sums()
-    ck_mean_squared_error(logits, target, &gradient, logits.count, &sums)
-    let mean = sums.loss / sums.weight
-    #expect(relativeError([mean], golden["mse"].map(Double.init)) <= 1e-6)
-    #expect(relativeError(gradient.map { $0 / 30 }, golden["mse.grad"]) <= 1e-6)
-    let absolute = [sums.absolute / sums.weight]
-    #expect(relativeError(absolute, golden["mae"].map(Double.init)) <= 1e-6)
-  }
-
-  /// Evaluation computes the loss without a gradient, by another loop: the same bits.
-  @Test(arguments: [1, 2, 10, 16, 17, 255, 256, 257, 1000]) func lossWithoutGradient(
-    _ classes: Int
-  ) {
-    let logits = randomValues(3 * classes, stream: UInt64(classes), scale: 5)
-    let target = [0, classes / 2, classes - 1].map { Int32($0) }
-    var gradient = [Float](repeating: .nan, count: logits.count)
-    var (with, without) = (ck_loss_sums(), ck_loss_sums())
-    ck_softmax_cross_entropy(logits, target, &gradient, 3, classes, &with)
-    ck_softmax_cross_entropy(logits, target, nil, 3, classes, &without)
-    #expect(with.loss == without.loss && with.correct == without.correct)
-    #expect(!gradient.contains { !$0.isFinite })
-    #expect(abs(gradient.reduce(0, +)) < 1e-5, "a row of softmax − onehot sums to 0")
-  }
-
-  /// Logits far apart neither overflow nor lose the loss.
-  @Test func crossEntropyOfExtremeLogits() {
-    var gradient: [Float] = [0, 0, 0]
-    var sums = ck_loss_sums()
-    ck_softmax_cross_entropy([3e38, -3e38, 0], [0], &gradient, 1, 3, &sums)
-    #expect(sums.loss == 0 && gradient == [0, 0, 0] && sums.correct == 1)
-    ck_softmax_cross_entropy([1000, 0, -1000], [1], &gradient, 1, 3, &sums)
-    #expect(sums.loss == 1000 && gradient == [1, -1, 0] && sums.correct == 1)
   }
 }

@@ -40,9 +40,9 @@ enum Reference {
 
   static func loss(_ loss: Loss, _ output: Matrix, _ targets: [Double]) -> Double {
     switch loss {
-    case .meanSquaredError:
+    case .elements:
       return zip(output.joined(), targets).reduce(0) { $0 + ($1.0 - $1.1) * ($1.0 - $1.1) }
-    case .crossEntropy:
+    case .classes:
       return zip(output, targets).reduce(0) { sum, row in
         sum + log(row.0.reduce(0) { $0 + exp($1) }) - row.0[Int(row.1)]
       }
@@ -51,5 +51,29 @@ enum Reference {
 
   static func matrix(_ values: [Double], _ columns: Int) -> Matrix {
     stride(from: 0, to: values.count, by: columns).map { Array(values[$0..<($0 + columns)]) }
+  }
+}
+
+extension Reference {
+  /// Loss sum and its gradient by the definition: −Σ q[c]·w[c]·log p[c].
+  static func crossEntropy(
+    _ logits: [Double], labels: [Int32], _ loss: ClassLoss
+  ) -> (loss: Double, gradient: [Double]) {
+    let classes = logits.count / labels.count
+    var sum = 0.0
+    var gradient: [Double] = []
+    for (row, label) in zip(matrix(logits, classes), labels) {
+      let largest = row.max() ?? 0
+      let total = row.reduce(0) { $0 + exp($1 - largest) }
+      let logs = row.map { $0 - largest - log(total) }
+      let target = (0..<classes).map { c in
+        ((c == Int(label) ? 1 - loss.smoothing : 0) + loss.smoothing / Double(classes))
+          * Double(loss.classWeights?[c] ?? 1)
+      }
+      sum -= zip(target, logs).reduce(0) { $0 + ($1.0 == 0 ? 0 : $1.0 * $1.1) }
+      let weight = target.reduce(0, +)
+      gradient += zip(target, logs).map { exp($1) * weight - $0 }
+    }
+    return (sum, gradient)
   }
 }

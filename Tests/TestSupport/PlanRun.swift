@@ -15,10 +15,12 @@ package final class PlanRun {
   private let workspace: AlignedBuffer<Float>
 
   package init(
-    _ input: Shape, _ loss: Loss, mode: Plan.Mode = .training, _ model: (Tensor) -> Tensor
+    _ input: Shape, _ loss: Loss, mode: Plan.Mode = .training, keepsOutput: Bool = true,
+    _ model: (Tensor) -> Tensor
   ) throws {
     plan = try Plan(
-      input: input, loss: loss, mode: mode, engine: ComputeEngine(), model: model)
+      input: input, loss: loss, mode: mode, engine: ComputeEngine(), keepsOutput: keepsOutput,
+      model: model)
     layout = plan.layout
     features = AlignedBuffer(count: plan.featureCount)
     targets = AlignedBuffer(count: plan.targetCount)

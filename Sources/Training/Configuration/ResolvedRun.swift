@@ -26,7 +26,7 @@ extension RunConfiguration {
     result.loss = loss ?? (isClassification ? .crossEntropy : .meanSquaredError)
     if result.loss?.takesClasses != isClassification {
       throw Failure.usage(
-        "loss: \(result.loss?.rawValue ?? "") does not fit \(task.rawValue)",
+        "loss: \(result.loss?.name ?? "") does not fit \(task.rawValue)",
         remedy: "Use \(isClassification ? "cross-entropy" : "mse") for these targets.")
     }
     if monitor == .valAccuracy && !isClassification {

@@ -105,9 +105,9 @@ package struct Setting {
       optionalText("warmup", \.warmup),
       optionalNumber("clip-norm", \.clipping.norm, "above 0, finite") { $0 > 0 && $0.isFinite },
       optionalNumber("clip-value", \.clipping.value, "above 0, finite") { $0 > 0 && $0.isFinite },
-      Setting("loss", print: { $0.loss?.rawValue }) { configuration, text in
-        guard let loss = Loss(rawValue: text) else {
-          throw refusal("loss", text, Loss.allCases.map(\.rawValue).joined(separator: " or "))
+      Setting("loss", print: { $0.loss?.name }) { configuration, text in
+        guard let loss = Loss(named: text) else {
+          throw refusal("loss", text, Loss.names.joined(separator: " or "))
         }
         configuration.loss = loss
       },

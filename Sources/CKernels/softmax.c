@@ -1,0 +1,119 @@
+#include "losses.h"
+#include "vectors.h"
+
+#include <float.h>
+
+// Floats are summed over a stretch, stretches in double: rows may have a hundred thousand classes.
+enum { STRETCH = 1024 };
+
+// The largest number of a row. A NaN never wins a comparison; it reaches the loss through its
+// exponential. −FLT_MAX where there is no number: −∞ then has the exponential 0, not a NaN.
+CK_INLINE float row_max(const float *x, size_t n) {
+  ck_f16 a = -FLT_MAX, b = -FLT_MAX;
+  size_t i = 0;
+  for (; i + 32 <= n; i += 32) {
+    a = ck_max16(ck_load16(x + i), a);
+    b = ck_max16(ck_load16(x + i + 16), b);
+  }
+  float max = ck_largest16(ck_max16(a, b));
+  for (; i < n; i++) max = x[i] > max ? x[i] : max;
+  return max;
+}
+
+// Σ e^(x − max), and the terms where `out` is not NULL; it may be x.
+CK_INLINE double exponentials(const float *x, float *out, size_t n, float max) {
+  double total = 0;
+  for (size_t start = 0; start < n; start += STRETCH) {
+    const size_t end = n - start < STRETCH ? n : start + STRETCH;
+    ck_f16 sum = 0.0f;
+    size_t i = start;
+    for (; i + 16 <= end; i += 16) {
+      ck_f16 e = ck_exp_nonpositive16(ck_load16(x + i) - max);
+      if (out) ck_store16(out + i, e);
+      sum += e;
+    }
+    if (i < end) {
+      ck_f16 e = ck_exp_nonpositive16(ck_load_tail(x + i, end - i, -__builtin_inff()) - max);
+      if (out) ck_store_tail(out + i, e, end - i);
+      sum += e;
+    }
+    total += (double)ck_sum16(sum);
+  }
+  return total;
+}
+
+CK_CLONES void ck_softmax(const float *logits, float *out, size_t rows, size_t classes) {
+  for (size_t r = 0; r < rows; r++) {
+    const float *x = logits + r * classes;
+    float *y = out + r * classes;
+    const float scale = (float)(1 / exponentials(x, y, classes, row_max(x, classes)));
+    for (size_t c = 0; c < classes; c++) y[c] *= scale;
+  }
+}
+
+// Σ w·(max − x): what smoothing adds to a row's loss, all classes alike.
+CK_INLINE double weighted_distance(const float *x, const float *weights, size_t n, float max) {
+  double lanes[16] = {0};
+  for (size_t i = 0; i < n; i++) {
+    double distance = (double)max - (double)x[i];
+    lanes[i & 15] += weights ? (double)weights[i] * distance : distance;
+  }
+  for (int width = 8; width >= 1; width /= 2)
+    for (int l = 0; l < width; l++) lanes[l] += lanes[l + width];
+  return lanes[0];
+}
+
+CK_CLONES void ck_cross_entropy(const float *logits, const int32_t *labels, float *gradient,
+                                size_t rows, size_t classes, const float *class_weights,
+                                double smoothing, ck_loss_sums *sums) {
+  double loss = 0, weight = 0, all_weights = (double)classes;
+  if (class_weights) {
+    all_weights = 0;
+    for (size_t c = 0; c < classes; c++) all_weights += (double)class_weights[c];
+  }
+  const double hard = 1 - smoothing, soft = smoothing / (double)classes;
+  for (size_t r = 0; r < rows; r++) {
+    const float *x = logits + r * classes;
+    float *g = gradient ? gradient + r * classes : NULL;
+    const int32_t label = labels[r];
+    if (label == CK_IGNORED_LABEL) {
+      if (g) memset(g, 0, classes * sizeof(float));
+      continue;
+    }
+    if (label < 0 || (size_t)label >= classes) {
+      loss = __builtin_nan("");
+      if (g) memset(g, 0, classes * sizeof(float));
+      continue;
+    }
+    // All that is read of x: its place may be the gradient's.
+    const double own = class_weights ? (double)class_weights[label] : 1;
+    const float max = row_max(x, classes), below = max - x[label];
+    const double spread = soft > 0 ? weighted_distance(x, class_weights, classes, max) : 0;
+    const double sum = exponentials(x, g, classes, max);
+    // The largest logit adds 1 to the sum: below 1 there was a NaN, or nothing finite.
+    const double log_sum = sum >= 1 && sum < DBL_MAX ? ck_log_positive(sum) : __builtin_nan("");
+    loss += hard * own * ((double)below + log_sum) + soft * (spread + all_weights * log_sum);
+    weight += own;
+    if (!g) continue;
+    const float scale = (float)((hard * own + soft * all_weights) / sum);
+    for (size_t c = 0; c < classes; c++) g[c] *= scale;
+    if (soft > 0)
+      for (size_t c = 0; c < classes; c++)
+        g[c] -= (float)soft * (class_weights ? class_weights[c] : 1.0f);
+    g[label] -= (float)(hard * own);
+  }
+  sums->loss += loss;
+  sums->weight += weight;
+}
+
+CK_CLONES size_t ck_count_correct(const float *outputs, const int32_t *labels, size_t rows,
+                                  size_t classes) {
+  size_t correct = 0;
+  for (size_t r = 0; r < rows; r++) {
+    const float *x = outputs + r * classes;
+    size_t best = 0;
+    for (size_t c = 1; c < classes; c++) best = x[c] > x[best] ? c : best;
+    correct += labels[r] >= 0 && best == (size_t)labels[r];
+  }
+  return correct;
+}
