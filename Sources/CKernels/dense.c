@@ -17,3 +17,16 @@ CK_CLONES void ck_column_sums(const float *g, float *sums, size_t rows, size_t c
   for (size_t r = 0; r < rows; r++)
     for (size_t c = 0; c < columns; c++) sums[c] += g[r * columns + c];
 }
+
+CK_CLONES void ck_copy_rows(const float *restrict from, size_t from_stride, float *restrict to,
+                            size_t to_stride, size_t rows, size_t width, int accumulate) {
+  for (size_t r = 0; r < rows; r++) {
+    const float *source = from + r * from_stride;
+    float *target = to + r * to_stride;
+    if (!accumulate) {
+      memcpy(target, source, width * sizeof(float));
+    } else {
+      for (size_t c = 0; c < width; c++) target[c] += source[c];
+    }
+  }
+}

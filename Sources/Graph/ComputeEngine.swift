@@ -69,6 +69,27 @@ func plainDescriptor(_ extents: [Int], strides: [Int]? = nil) throws -> dnnl_mem
   return descriptor
 }
 
+/// A float32 array whose layout oneDNN is to choose.
+func freeDescriptor(_ extents: [Int]) throws -> dnnl_memory_desc_t {
+  var descriptor = dnnl_memory_desc_t()
+  var dimensions = extents.map(Int64.init)
+  try check(
+    "dnnl_memory_desc_init_by_tag",
+    dnnl_memory_desc_init_by_tag(
+      &descriptor, Int32(extents.count), &dimensions, dnnl_f32, dnnl_format_tag_any))
+  return descriptor
+}
+
+func isEqual(_ a: dnnl_memory_desc_t, _ b: dnnl_memory_desc_t) -> Bool {
+  var (a, b) = (a, b)
+  return dnnl_memory_desc_equal(&a, &b) != 0
+}
+
+func byteCount(_ descriptor: dnnl_memory_desc_t) -> Int {
+  var descriptor = descriptor
+  return dnnl_memory_desc_get_size(&descriptor)
+}
+
 private func rowMajorStrides(_ extents: [Int]) -> [Int64] {
   var strides = [Int64](repeating: 1, count: extents.count)
   for axis in stride(from: extents.count - 2, through: 0, by: -1) {

@@ -16,6 +16,13 @@ package protocol Operation: Sendable {
   /// The shape of the result, batch axis included; throws where the inputs do not fit.
   func outputShape(_ inputs: [Shape]) throws(ShapeMismatch) -> Shape
 
+  /// How images among its inputs lie in memory; the trace converts those that lie otherwise.
+  var images: ImageUse { get }
+
+  /// Whether the result is input 0 under another shape: it then shares its memory, and `compile`
+  /// only delivers a gradient that could not be shared too.
+  func isView(of inputs: [Shape]) -> Bool
+
   /// Which values backward reads: they stay in memory until then.
   var backwardReads: BackwardReads { get }
 
@@ -27,6 +34,8 @@ package protocol Operation: Sendable {
 }
 
 extension Operation {
+  package var images: ImageUse { .channelsFirst }
+  package func isView(of inputs: [Shape]) -> Bool { false }
   package func fused(with activation: Activation) -> (any Operation)? { nil }
 }
 

@@ -85,11 +85,13 @@ package final class Plan {
     input: Shape, model: (Tensor) -> Tensor
   ) throws -> (trace: Trace, result: Tensor) {
     let trace = Trace()
-    let result = model(trace.input(input))
+    let output = model(trace.input(input))
     if let failure = trace.failure { throw failure }
-    guard result.trace === trace else {
+    guard output.trace === trace else {
       throw Failure.usage("the model returned a tensor of another trace")
     }
+    let result = Tensor(
+      trace: trace, id: trace.image(output.id, in: .channelsFirst, layer: "output"))
     trace.prune(keeping: result.id)
     return (trace, result)
   }

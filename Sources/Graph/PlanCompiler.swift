@@ -70,15 +70,17 @@ struct PlanCompiler {
     }
     output.use(at: lossTime)
 
-    var forward: [any Kernel] = []
+    // By node, from the last to the first.
+    var forward: [[any Kernel]] = []
     var backward: [any Kernel] = []
     let gradient = mode == .training ? gradients[result] : nil
     gradient?.use(at: lossTime)
     let targets = Buffer(.targets, count: nodes[result].shape.count)
-    forward.append(
+    forward.append([
       loss.compile(
         output: output, shape: nodes[result].shape, targets: targets, gradient: gradient,
-        sums: sums))
+        sums: sums)
+    ])
 
     // From the last node to the first, so that the first to write a gradient in the order of
     // execution is the first seen here.
@@ -86,19 +88,23 @@ struct PlanCompiler {
     for id in nodes.indices.reversed() {
       guard case .operation(let operation) = nodes[id].kind else { continue }
       let compiled = try compile(operation, id: id, written: &written)
-      forward.insert(contentsOf: compiled.forward, at: 0)
+      forward.append(compiled.forward)
       backward.append(contentsOf: compiled.backward)
       let parameterCount = nodes[id].inputs.reduce(0) {
         if case .parameter(let parameter) = nodes[$1].kind { $0 + parameter.count } else { $0 }
       }
-      steps.insert(
+      // How an image lies is no layer's business.
+      if operation is LayoutChange { continue }
+      steps.append(
         Plan.Step(
           layer: nodes[id].layer, operation: operation.name, shape: nodes[id].shape,
-          parameterCount: parameterCount), at: 0)
+          parameterCount: parameterCount))
     }
+    steps.reverse()
     // The result outlives the run: a caller may read it.
     if keepsOutput { output.use(at: 2 * nodes.count + 1) }
-    return (forward + backward, output, WorkspaceAllocator.place(workspace))
+    let kernels = forward.reversed().flatMap { $0 } + backward
+    return (kernels, output, WorkspaceAllocator.place(workspace))
   }
 
   private mutating func makeBuffers(uses: [Int], result: Int) {
@@ -115,7 +121,7 @@ struct PlanCompiler {
           gradients[id] = Buffer(.gradients, count: parameter.count, offset: offset)
         }
       case .operation(let operation):
-        let isView = operation is Reshape
+        let isView = operation.isView(of: node.inputs.map { nodes[$0].shape })
         let source = node.inputs[0]
         values[id] = isView ? values[source] : workspaceBuffer(node.shape.count, from: id)
         guard mode == .training, node.requiresGradient else { continue }

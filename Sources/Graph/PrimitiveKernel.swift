@@ -2,8 +2,6 @@ import Basics
 import COneDNN
 
 /// A oneDNN primitive with its memory objects, made once; running it makes nothing of ours.
-///
-/// Scratchpads are in user mode: they lie in the plan's workspace.
 final class PrimitiveKernel: Kernel {
   /// One argument: oneDNN's number for it, its layout, and where it lies.
   struct Argument {
@@ -12,57 +10,29 @@ final class PrimitiveKernel: Kernel {
     let buffer: Buffer
   }
 
+  let descriptor: PrimitiveDescriptor
   private let engine: ComputeEngine
   private let primitive: dnnl_primitive_t
   private let arguments: UnsafeMutableBufferPointer<dnnl_exec_arg_t>
   private let buffers: [Buffer]
 
-  /// - Parameters:
-  ///   - descriptor: an operation descriptor; read, not kept.
-  ///   - forwardHint: the forward primitive's descriptor where this is its backward.
-  init<Descriptor>(
-    _ descriptor: inout Descriptor, site: Site, during: Site.Scratch,
-    arguments: [Argument], postOperations: dnnl_post_ops_t? = nil,
-    forwardHint: PrimitiveKernel? = nil
+  /// - Parameter arguments: all but the scratchpad, which is added where there is one.
+  init(
+    _ descriptor: PrimitiveDescriptor, site: Site, during: Site.Scratch, arguments: [Argument]
   ) throws {
     engine = site.engine
-    var attributes: dnnl_primitive_attr_t?
-    try check("dnnl_primitive_attr_create", dnnl_primitive_attr_create(&attributes))
-    defer { dnnl_primitive_attr_destroy(attributes) }
-    try check(
-      "dnnl_primitive_attr_set_scratchpad_mode",
-      dnnl_primitive_attr_set_scratchpad_mode(attributes, dnnl_scratchpad_mode_user))
-    if let postOperations {
-      try check(
-        "dnnl_primitive_attr_set_post_ops",
-        dnnl_primitive_attr_set_post_ops(attributes, postOperations))
-    }
-    var primitiveDescriptor: dnnl_primitive_desc_t?
-    let status = withUnsafePointer(to: &descriptor) {
-      dnnl_primitive_desc_create(
-        &primitiveDescriptor, $0, attributes, site.engine.engine, forwardHint?.descriptor)
-    }
-    try check("dnnl_primitive_desc_create", status)
-    guard let primitiveDescriptor else {
-      throw Failure.internalError("oneDNN made no primitive descriptor")
-    }
-    self.descriptor = primitiveDescriptor
+    self.descriptor = descriptor
     var primitive: dnnl_primitive_t?
-    try check("dnnl_primitive_create", dnnl_primitive_create(&primitive, primitiveDescriptor))
+    try check("dnnl_primitive_create", dnnl_primitive_create(&primitive, descriptor.handle))
     guard let primitive else { throw Failure.internalError("oneDNN made no primitive") }
     self.primitive = primitive
 
     var all = arguments
-    if let scratchpad = dnnl_primitive_desc_query_md(
-      primitiveDescriptor, dnnl_query_scratchpad_md, 0)
-    {
-      let bytes = dnnl_memory_desc_get_size(scratchpad)
-      if bytes > 0 {
-        all.append(
-          Argument(
-            index: dt_arg_scratchpad(), descriptor: scratchpad.pointee,
-            buffer: site.scratch(bytes: bytes, during: during)))
-      }
+    if let scratchpad = descriptor.scratchpad {
+      all.append(
+        Argument(
+          index: dt_arg_scratchpad(), descriptor: scratchpad.layout,
+          buffer: site.scratch(bytes: scratchpad.bytes, during: during)))
     }
     buffers = all.map(\.buffer)
     self.arguments = .allocate(capacity: all.count)
@@ -77,13 +47,22 @@ final class PrimitiveKernel: Kernel {
     }
   }
 
-  private let descriptor: dnnl_primitive_desc_t
+  /// From an operation descriptor whose layouts are all known beforehand.
+  convenience init<Descriptor>(
+    _ descriptor: inout Descriptor, site: Site, during: Site.Scratch,
+    arguments: [Argument], postOperations: dnnl_post_ops_t? = nil,
+    forwardHint: PrimitiveKernel? = nil
+  ) throws {
+    let primitive = try PrimitiveDescriptor(
+      &descriptor, engine: site.engine, postOperations: postOperations,
+      forward: forwardHint?.descriptor)
+    try self.init(primitive, site: site, during: during, arguments: arguments)
+  }
 
   deinit {
     for argument in arguments { dnnl_memory_destroy(argument.memory) }
     arguments.deallocate()
     dnnl_primitive_destroy(primitive)
-    dnnl_primitive_desc_destroy(descriptor)
   }
 
   func bind(_ bases: MemoryBases) {
@@ -100,4 +79,18 @@ final class PrimitiveKernel: Kernel {
       dnnl_primitive_execute(
         primitive, engine.stream, Int32(arguments.count), arguments.baseAddress))
   }
+}
+
+/// A copy of an array from one layout to another.
+func reorder(
+  _ source: Buffer, _ from: dnnl_memory_desc_t, to target: Buffer, _ to: dnnl_memory_desc_t,
+  site: Site, during: Site.Scratch
+) throws -> PrimitiveKernel {
+  let descriptor = try PrimitiveDescriptor(reorder: from, to: to, engine: site.engine)
+  return try PrimitiveKernel(
+    descriptor, site: site, during: during,
+    arguments: [
+      .init(index: dt_arg_src(), descriptor: from, buffer: source),
+      .init(index: dt_arg_dst(), descriptor: to, buffer: target),
+    ])
 }

@@ -37,6 +37,8 @@ package final class Trace {
     /// The layer an error or a report names.
     package let layer: String
     package let requiresGradient: Bool
+    /// How it lies in memory where it is an image.
+    package var layout = ImageLayout.channelsFirst
   }
 
   package private(set) var nodes: [Node] = []
@@ -45,6 +47,8 @@ package final class Trace {
   /// The first thing that did not fit.
   package private(set) var failure: Failure?
   private var parameterNodes: [String: Int] = [:]
+  /// Images that were converted to the other layout, by their node.
+  private var converted: [Int: Int] = [:]
 
   package init() {}
 
@@ -72,9 +76,15 @@ package final class Trace {
 
   fileprivate func record(_ operation: any Operation, inputs: [Int], layer: String) -> Tensor {
     var shape: Shape = []
+    var inputs = inputs
+    var layout = ImageLayout.channelsFirst
     if failure == nil {
       do throws(ShapeMismatch) {
         shape = try operation.outputShape(inputs.map { nodes[$0].shape })
+        layout = operation.images.layout(followed: nodes[inputs[0]].layout)
+        for position in 0..<(operation.images.imageCount ?? inputs.count) {
+          inputs[position] = image(inputs[position], in: layout, layer: layer)
+        }
       } catch {
         fail("layer \(layer): \(error.message)")
       }
@@ -82,7 +92,20 @@ package final class Trace {
     return append(
       Node(
         kind: .operation(operation), inputs: inputs, shape: shape, layer: layer,
-        requiresGradient: inputs.contains { nodes[$0].requiresGradient }))
+        requiresGradient: inputs.contains { nodes[$0].requiresGradient }, layout: layout))
+  }
+
+  /// Value `id` as it lies in `layout`; anything but an image lies the same in both.
+  func image(_ id: Int, in layout: ImageLayout, layer: String) -> Int {
+    let node = nodes[id]
+    if node.shape.rank != 4 || node.layout == layout { return id }
+    if let known = converted[id] { return known }
+    let change = append(
+      Node(
+        kind: .operation(LayoutChange(to: layout)), inputs: [id], shape: node.shape, layer: layer,
+        requiresGradient: node.requiresGradient, layout: layout))
+    converted[id] = change.id
+    return change.id
   }
 
   /// Remembers the first error; later ones are its consequences.

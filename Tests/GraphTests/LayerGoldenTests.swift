@@ -27,6 +27,29 @@ import Testing
     }
   }
 
+  static let convolutions: [(String, stride: Int, padding: Int, dilation: Int, groups: Int)] = [
+    ("conv3", 1, 0, 1, 1), ("conv3_pad_stride", 2, 1, 1, 1), ("conv1", 1, 0, 1, 1),
+    ("conv5_pad2", 1, 2, 1, 1), ("conv3_dilated", 1, 2, 2, 1), ("conv3_groups", 1, 1, 1, 4),
+    ("conv3_no_bias", 1, 1, 1, 1),
+  ]
+
+  @Test(arguments: convolutions.indices) func convolution(_ index: Int) throws {
+    let (name, stride, padding, dilation, groups) = Self.convolutions[index]
+    try compare(name) { x, parameter in
+      x.convolution(
+        weight: parameter("weight") ?? x, bias: parameter("bias"), stride: stride,
+        padding: padding, dilation: dilation, groups: groups)
+    }
+  }
+
+  @Test func pooling() throws {
+    try compare("maxpool2") { x, _ in x.maxPool(kernel: 2) }
+    try compare("maxpool3_stride2_pad1") { x, _ in x.maxPool(kernel: 3, stride: 2, padding: 1) }
+    try compare("avgpool2") { x, _ in x.averagePool(kernel: 2) }
+    try compare("avgpool3_stride1_pad1") { x, _ in x.averagePool(kernel: 3, stride: 1, padding: 1) }
+    try compare("global_avgpool") { x, _ in x.globalAveragePool() }
+  }
+
   private func compare(
     _ name: String, _ layer: (Tensor, (String) -> Tensor?) -> Tensor
   ) throws {

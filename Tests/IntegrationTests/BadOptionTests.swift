@@ -80,7 +80,7 @@ extension Integration {
       let good = "input: [1, 8, 8]\nlayers:\n  - linear: 32\n  - relu\n  - linear: 10\n"
       try Refusal.expect([
         try model("unknown", "layers:\n  - linear: 8\n  - dence: 10\n", 64, "dence"),
-        try model("conv", "layers:\n  - conv: {out: 8, kernel: 3}\n  - linear: 10\n", 64, "conv"),
+        try model("conv", "layers:\n  - conv: {out: 8, kernel: 9}\n", 64, "0 (conv)"),
         try model(
           "input", good.replacingOccurrences(of: "1, 8, 8", with: "1, 9, 9"), 65, "[1, 8, 8]"),
         try model("key", "layers:\n  - linear: {outs: 8}\n", 65, "line 2"),

@@ -11,8 +11,8 @@ import Testing
 @Suite struct ModelGoldenTests {
   struct ModelCase: Sendable, CustomTestStringConvertible {
     let golden: String
-    let model: String
     let context: ModelContext
+    let model: @Sendable (ModelContext) throws -> any Model
     let loss: Loss
     let optimizer: String
     let rate: Double
@@ -22,13 +22,20 @@ import Testing
 
   static let cases = [
     ModelCase(
-      golden: "linear", model: "linear", context: ModelContext(sampleShape: [6], outputs: 1),
+      golden: "linear", context: ModelContext(sampleShape: [6], outputs: 1),
+      model: { try Zoo.model(named: "linear", for: $0) },
       loss: .meanSquaredError, optimizer: "sgd", rate: 0.05),
     ModelCase(
-      golden: "logistic", model: "logistic", context: ModelContext(sampleShape: [64], outputs: 10),
+      golden: "logistic", context: ModelContext(sampleShape: [64], outputs: 10),
+      model: { try Zoo.model(named: "logistic", for: $0) },
       loss: .crossEntropy, optimizer: "momentum", rate: 0.05),
     ModelCase(
-      golden: "mlp", model: "mlp:32", context: ModelContext(sampleShape: [64], outputs: 10),
+      golden: "mlp", context: ModelContext(sampleShape: [64], outputs: 10),
+      model: { try Zoo.model(named: "mlp:32", for: $0) },
+      loss: .crossEntropy, optimizer: "adam", rate: 1e-3),
+    ModelCase(
+      golden: "cnn", context: ModelContext(sampleShape: [1, 12, 12], outputs: 10),
+      model: { CNN($0, channels: (8, 16), hidden: 32) },
       loss: .crossEntropy, optimizer: "adam", rate: 1e-3),
   ]
 
@@ -39,13 +46,14 @@ import Testing
     let golden = try Golden("model-\(test.golden)")
     let x = golden["x"]
     let y = golden[test.loss.takesClasses ? "y_i64" : "y"]
-    let (batch, width) = (golden.shape("x")[0], golden.shape("x")[1])
-    let model = try Zoo.model(named: test.model, for: test.context)
+    let batch = golden.shape("x")[0]
+    let width = test.context.sampleShape.reduce(1, *)
+    let model = try test.model(test.context)
     let tree = CanonicalTree(leafCount: leaves, groupSize: leaves)
     let division = WorkDivision(topology: Topology(ranksOnOneHost: 1), tree: tree, blocks: [])
     let samples = (0..<leaves).map { division.samples(ofLeaf: $0, batch: batch) }
     let runs = try samples.map { samples in
-      try PlanRun([samples.count, width], test.loss) { model($0) }
+      try PlanRun(Shape([samples.count] + test.context.sampleShape), test.loss) { model($0) }
     }
     let layout = runs[0].layout
     let initial = golden.tensors.keys.filter { $0.hasPrefix("init.") }
@@ -70,7 +78,7 @@ import Testing
       }
       let loss = total.loss / total.weight
       #expect(
-        relativeError([loss], [Double(golden["losses"][step])]) <= 1e-5, "loss of step \(step)")
+        relativeError([loss], [Double(golden["losses"][step])]) <= 2e-5, "loss of step \(step)")
       for addition in tree.additions(from: Array(0..<leaves)) {
         ck_add(
           sums[addition.node].pointer, sums[addition.left].pointer, sums[addition.right].pointer,
@@ -81,7 +89,7 @@ import Testing
       if step == 0 {
         for entry in layout.entries {
           let expected = golden["grad.\(entry.parameter.name)"]
-          #expect(relativeError(gradient.elements[entry.range], expected) <= 1e-5)
+          #expect(relativeError(gradient.elements[entry.range], expected) <= 2e-5)
         }
       }
       let scalars = optimizer.scalars(step: step, learningRate: test.rate)
@@ -93,8 +101,10 @@ import Testing
           count: entry.parameter.count, scalars: scalars, decays: true)
       }
     }
+    // Norm-wise: Adam gives an element a full step in either direction where its gradient is
+    // nearly 0. PyTorch in double precision lies 1.3e-5 of the maximum from PyTorch in single.
     for name in runs[0].names {
-      #expect(relativeError(runs[0][name], golden["final.\(name)"]) <= 1e-5, "\(name)")
+      #expect(normwiseError(runs[0][name], golden["final.\(name)"]) <= 2e-5, "\(name)")
     }
   }
 }

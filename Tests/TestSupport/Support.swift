@@ -12,6 +12,13 @@ package func relativeError(_ a: [Double], _ b: [Double]) -> Double {
   return difference == 0 ? 0 : difference / scale
 }
 
+/// ‖a − b‖ / ‖b‖ in the 2-norm; infinite as above.
+package func normwiseError(_ a: [Float], _ b: [Float]) -> Double {
+  guard a.count == b.count, (a + b).allSatisfy(\.isFinite) else { return .infinity }
+  func norm(_ values: [Double]) -> Double { values.reduce(0) { $0 + $1 * $1 }.squareRoot() }
+  return norm(zip(a, b).map { Double($0) - Double($1) }) / norm(b.map(Double.init))
+}
+
 /// Equal bit for bit, which `==` is not for NaN and −0.
 package func sameBits(_ a: some Sequence<Float>, _ b: some Sequence<Float>) -> Bool {
   a.map(\.bitPattern) == b.map(\.bitPattern)

@@ -13,4 +13,9 @@ void ck_relu_mask(float *g, const float *y, size_t n);
 /// the gradient of a bias.
 void ck_column_sums(const float *g, float *sums, size_t rows, size_t columns, int accumulate);
 
+/// Copies `rows` rows of `width` elements, which lie `from_stride` and `to_stride` elements apart;
+/// adds them where `accumulate`.
+void ck_copy_rows(const float *from, size_t from_stride, float *to, size_t to_stride, size_t rows,
+                  size_t width, int accumulate);
+
 #endif

@@ -34,6 +34,7 @@ package enum Activation: Operation, Hashable {
   }
 
   package var backwardReads: BackwardReads { .inputs }
+  package var images: ImageUse { .any }
 
   package func outputShape(_ inputs: [Shape]) throws(ShapeMismatch) -> Shape { inputs[0] }
 

@@ -5,6 +5,7 @@ import CKernels
 package struct Addition: Operation {
   package let name = "add"
   package var backwardReads: BackwardReads { [] }
+  package var images: ImageUse { .any }
 
   package init() {}
 

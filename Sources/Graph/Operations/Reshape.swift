@@ -9,6 +9,7 @@ package struct Reshape: Operation {
 
   package var name: String { "reshape" }
   package var backwardReads: BackwardReads { [] }
+  package func isView(of inputs: [Shape]) -> Bool { true }
 
   package func outputShape(_ inputs: [Shape]) throws(ShapeMismatch) -> Shape {
     let result = Shape([inputs[0][0]] + extents)
@@ -18,14 +19,16 @@ package struct Reshape: Operation {
     return result
   }
 
-  /// Only where the plan could not share memory: the input has another consumer, whose gradient
-  /// is added. The value is shared in any case.
-  package func compile(_ site: Site) throws -> CompiledOperation {
-    guard let upstream = site.outputGradient, let target = site.inputGradients[0] else {
-      return CompiledOperation(forward: [])
-    }
-    return CompiledOperation(
-      forward: [],
-      backward: [copyOrAdd(upstream, to: target, count: site.outputShape.count)])
+  package func compile(_ site: Site) throws -> CompiledOperation { compileView(site) }
+}
+
+/// The backward pass of a view, only where the plan could not share the gradient's memory: the
+/// input has another consumer, whose gradient is added. The value is shared in any case.
+func compileView(_ site: Site) -> CompiledOperation {
+  guard let upstream = site.outputGradient, let target = site.inputGradients[0] else {
+    return CompiledOperation(forward: [])
   }
+  return CompiledOperation(
+    forward: [],
+    backward: [copyOrAdd(upstream, to: target, count: site.outputShape.count)])
 }

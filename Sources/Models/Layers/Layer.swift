@@ -10,6 +10,11 @@ public protocol Layer: Sendable {
 /// meant.
 public protocol Model: Layer {}
 
+/// What errors and `inspect` call a layer: `3.conv1 (conv)`.
+func layerLabel(_ name: String, _ kind: String) -> String {
+  name.isEmpty ? kind : "\(name) (\(kind))"
+}
+
 /// y = x·Wᵀ + b. Shapes: x `[batch, inputs]`, y `[batch, outputs]`.
 ///
 /// Parameters are PyTorch's: `weight` `[outputs, inputs]` and `bias` `[outputs]`, both
@@ -31,7 +36,7 @@ public struct Linear: Layer {
     self.bias =
       bias
       ? Parameter(prefix + "bias", shape: [outputs], role: .bias, initializer: start) : nil
-    label = name.isEmpty ? "linear" : "\(name) (linear)"
+    label = layerLabel(name, "linear")
   }
 
   public func callAsFunction(_ input: Tensor) -> Tensor {

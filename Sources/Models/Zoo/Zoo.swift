@@ -1,0 +1,45 @@
+import Basics
+import Graph
+
+/// The models that go by name on the command line.
+package enum Zoo {
+  /// - Parameters:
+  ///   - name: `linear`, `logistic`, `mlp:128,64`, or a path ending in `.yaml` or `.yml`.
+  ///   - file: the text of that file where it is known already.
+  /// - Throws: `Failure.usage` for a name or a width that is not known.
+  package static func model(
+    named name: String, file: String? = nil, for context: ModelContext
+  ) throws -> any Model {
+    if ModelFile.isPath(name) {
+      let text = try file ?? readTextFile(name, limit: 1 << 20)
+      return try ModelFile(path: name, text: text).model(for: context)
+    }
+    let parts = name.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
+    let arguments = parts.count > 1 ? String(parts[1]) : nil
+    switch (parts[0], arguments) {
+    case ("linear", nil), ("logistic", nil): return LinearModel(context)
+    case ("mlp", _):
+      return MLP(context, hidden: try widths(arguments ?? "128", in: name))
+    case ("cnn", nil): return CNN(context)
+    case ("perceptron", _), ("resnet", _), ("inception", _), ("rnn", _), ("lstm", _),
+      ("gru", _), ("gpt", _), ("bert", _):
+      throw Failure.usage(
+        "model \(name): not built yet in this version", remedy: "Models that are: \(known)")
+    default:
+      throw Failure.usage("model \(name): not known", remedy: "Models: \(known)")
+    }
+  }
+
+  private static let known = "linear, logistic, mlp:WIDTH[,WIDTH…], cnn, FILE.yaml"
+
+  private static func widths(_ list: String, in name: String) throws -> [Int] {
+    try list.split(separator: ",", omittingEmptySubsequences: false).map { text in
+      guard let width = Int(text), (1...(1 << 20)).contains(width) else {
+        throw Failure.usage(
+          "model \(name): layer width '\(text)' is not a number from 1 to \(1 << 20)",
+          remedy: "Write widths with commas, as in mlp:128,64.")
+      }
+      return width
+    }
+  }
+}
