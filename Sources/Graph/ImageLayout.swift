@@ -44,11 +44,13 @@ struct LayoutChange: Operation {
 
   func outputShape(_ inputs: [Shape]) throws(ShapeMismatch) -> Shape { inputs[0] }
 
-  func isView(of inputs: [Shape]) -> Bool { inputs[0][1] == 1 || inputs[0][2] * inputs[0][3] == 1 }
+  func isView(of inputs: [Shape], in mode: Plan.Mode) -> Bool { isView(inputs[0]) }
+
+  private func isView(_ shape: Shape) -> Bool { shape[1] == 1 || shape[2] * shape[3] == 1 }
 
   func compile(_ site: Site) throws -> CompiledOperation {
     let shape = site.outputShape
-    if isView(of: [shape]) { return compileView(site) }
+    if isView(shape) { return compileView(site) }
     let first = try plainDescriptor(shape.extents)
     let last = try channelsLastDescriptor(shape)
     let (from, to) = target == .channelsLast ? (first, last) : (last, first)

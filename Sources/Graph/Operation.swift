@@ -1,4 +1,5 @@
 package import Basics
+package import CKernels
 
 /// Shapes that do not fit an operation: what was expected and found.
 package struct ShapeMismatch: Error {
@@ -21,7 +22,7 @@ package protocol Operation: Sendable {
 
   /// Whether the result is input 0 under another shape: it then shares its memory, and `compile`
   /// only delivers a gradient that could not be shared too.
-  func isView(of inputs: [Shape]) -> Bool
+  func isView(of inputs: [Shape], in mode: Plan.Mode) -> Bool
 
   /// Which values backward reads: they stay in memory until then.
   var backwardReads: BackwardReads { get }
@@ -35,7 +36,7 @@ package protocol Operation: Sendable {
 
 extension Operation {
   package var images: ImageUse { .channelsFirst }
-  package func isView(of inputs: [Shape]) -> Bool { false }
+  package func isView(of inputs: [Shape], in mode: Plan.Mode) -> Bool { false }
   package func fused(with activation: Activation) -> (any Operation)? { nil }
 }
 
@@ -68,6 +69,8 @@ package struct Site {
   package let outputGradient: Buffer?
   /// A place for the gradient of each input; nil where nobody needs it.
   package let inputGradients: [GradientTarget?]
+  /// What random numbers of an execution are keyed by; lives as long as the plan.
+  package let context: UnsafePointer<ck_random_context>
   private let allocateScratch: (Int, Scratch) -> Buffer
 
   package enum Scratch { case forward, backward, both }
@@ -75,7 +78,7 @@ package struct Site {
   init(
     engine: ComputeEngine, inputs: [Buffer], inputShapes: [Shape], output: Buffer,
     outputShape: Shape, outputGradient: Buffer?, inputGradients: [GradientTarget?],
-    allocateScratch: @escaping (Int, Scratch) -> Buffer
+    context: UnsafePointer<ck_random_context>, allocateScratch: @escaping (Int, Scratch) -> Buffer
   ) {
     self.engine = engine
     self.inputs = inputs
@@ -84,6 +87,7 @@ package struct Site {
     self.outputShape = outputShape
     self.outputGradient = outputGradient
     self.inputGradients = inputGradients
+    self.context = context
     self.allocateScratch = allocateScratch
   }
 

@@ -33,19 +33,22 @@ package final class Plan {
   private let kernels: [any Kernel]
   private let outputBuffer: Buffer
   private let sums: UnsafeMutablePointer<ck_loss_sums>
+  private let context: UnsafeMutablePointer<ck_random_context>
   private var bases = MemoryBases()
 
   /// - Parameters:
   ///   - input: the shape of the features, batch axis first.
+  ///   - vocabulary: where the features are tokens below it, `Int32`, and not numbers.
   ///   - model: called once with a symbolic tensor.
   ///   - keepsOutput: false where nobody reads `output` after training: its gradient may then take
   ///     its place, a third of the memory of a large output and of the time to write it.
   /// - Throws: `Failure` naming the layer whose shapes do not fit.
   package init(
-    input: Shape, loss: Loss, mode: Mode, engine: ComputeEngine, keepsOutput: Bool = true,
+    input: Shape, vocabulary: Int? = nil, loss: Loss, mode: Mode, engine: ComputeEngine,
+    keepsOutput: Bool = true,
     model: (Tensor) -> Tensor
   ) throws {
-    let (trace, result) = try Plan.trace(input: input, model: model)
+    let (trace, result) = try Plan.trace(input: input, vocabulary: vocabulary, model: model)
     layout = ParameterLayout(trace.parameters)
     batch = input[0]
     outputShape = Shape(result.shape)
@@ -61,10 +64,13 @@ package final class Plan {
     }
     sums = .allocate(capacity: 1)
     sums.initialize(to: ck_loss_sums())
+    context = .allocate(capacity: 1)
+    context.initialize(to: ck_random_context())
 
     var compiler = PlanCompiler(
       nodes: PlanCompiler.fuse(trace.nodes, result: result.id), layout: layout,
-      mode: mode, engine: engine, keepsOutput: keepsOutput || mode == .evaluation)
+      mode: mode, engine: engine, keepsOutput: keepsOutput || mode == .evaluation,
+      context: context)
     let compiled = try compiler.compile(loss: loss, result: result.id, sums: sums)
     kernels = compiled.kernels
     outputBuffer = compiled.output
@@ -74,17 +80,22 @@ package final class Plan {
     steps = compiler.steps
   }
 
-  deinit { sums.deallocate() }
+  deinit {
+    sums.deallocate()
+    context.deallocate()
+  }
 
   /// The number of parameters of `model`, without compiling it.
-  package static func parameterCount(input: Shape, model: (Tensor) -> Tensor) throws -> Int {
-    try trace(input: input, model: model).trace.parameters.reduce(0) { $0 + $1.count }
+  package static func parameterCount(
+    input: Shape, vocabulary: Int? = nil, model: (Tensor) -> Tensor
+  ) throws -> Int {
+    try trace(input: input, vocabulary: vocabulary, model: model).trace.parameters.reduce(0) { $0 + $1.count }
   }
 
   private static func trace(
-    input: Shape, model: (Tensor) -> Tensor
+    input: Shape, vocabulary: Int?, model: (Tensor) -> Tensor
   ) throws -> (trace: Trace, result: Tensor) {
-    let trace = Trace()
+    let trace = Trace(vocabulary: vocabulary)
     let output = model(trace.input(input))
     if let failure = trace.failure { throw failure }
     guard output.trace === trace else {
@@ -117,7 +128,10 @@ package final class Plan {
   }
 
   /// Runs every kernel; the sums are over this batch's samples.
-  package func run() throws -> ck_loss_sums {
+  ///
+  /// - Parameter random: what dropout is keyed by; evaluation draws nothing.
+  package func run(_ random: ck_random_context = ck_random_context()) throws -> ck_loss_sums {
+    context.pointee = random
     sums.pointee = ck_loss_sums()
     for kernel in kernels { try kernel.run() }
     return sums.pointee

@@ -11,6 +11,7 @@ struct PlanCompiler {
   let mode: Plan.Mode
   let engine: ComputeEngine
   let keepsOutput: Bool
+  let context: UnsafePointer<ck_random_context>
   private(set) var steps: [Plan.Step] = []
 
   private var values: [Buffer?]
@@ -19,13 +20,14 @@ struct PlanCompiler {
 
   init(
     nodes: [Trace.Node], layout: ParameterLayout, mode: Plan.Mode, engine: ComputeEngine,
-    keepsOutput: Bool
+    keepsOutput: Bool, context: UnsafePointer<ck_random_context>
   ) {
     self.nodes = nodes
     self.layout = layout
     self.mode = mode
     self.engine = engine
     self.keepsOutput = keepsOutput
+    self.context = context
     values = Array(repeating: nil, count: nodes.count)
     gradients = Array(repeating: nil, count: nodes.count)
   }
@@ -121,7 +123,7 @@ struct PlanCompiler {
           gradients[id] = Buffer(.gradients, count: parameter.count, offset: offset)
         }
       case .operation(let operation):
-        let isView = operation.isView(of: node.inputs.map { nodes[$0].shape })
+        let isView = operation.isView(of: node.inputs.map { nodes[$0].shape }, in: mode)
         let source = node.inputs[0]
         values[id] = isView ? values[source] : workspaceBuffer(node.shape.count, from: id)
         guard mode == .training, node.requiresGradient else { continue }
@@ -178,7 +180,7 @@ struct PlanCompiler {
     let site = Site(
       engine: engine, inputs: inputs, inputShapes: node.inputs.map { nodes[$0].shape },
       output: output, outputShape: node.shape, outputGradient: outputGradient,
-      inputGradients: targets
+      inputGradients: targets, context: context
     ) { count, during in
       let lifetime =
         switch during {

@@ -46,3 +46,46 @@ public func tanh(_ x: Tensor) -> Tensor { x.applying(Activation.tanh) }
 
 /// log(1 + eˣ).
 public func softplus(_ x: Tensor) -> Tensor { x.applying(Activation.softplus) }
+
+extension Tensor {
+  /// A row of `table` `[vocabulary, width]` for each token of the model's input: `[batch, T]` →
+  /// `[batch, T, width]`.
+  public func embedded(_ table: Tensor, layer: String = "embedding") -> Tensor {
+    applying(Embedding(), [table], layer: layer)
+  }
+
+  /// Adds row t of `table` `[context, width]` to position t: `[batch, T, width]`, T ≤ context.
+  public func addingPositions(_ table: Tensor, layer: String = "positional") -> Tensor {
+    applying(PositionalEmbedding(), [table], layer: layer)
+  }
+
+  /// (x − mean)/√(variance + eps)·weight + bias over the last axis.
+  public func layerNormalized(
+    weight: Tensor, bias: Tensor, eps: Float = 1e-5, layer: String = "layernorm"
+  ) -> Tensor {
+    applying(LayerNormalization(eps: eps), [weight, bias], layer: layer)
+  }
+
+  /// softmax(q·kᵀ/√width)·v of each head: `[batch, T, 3·C]` → `[batch, T, C]`.
+  public func attended(heads: Int, causal: Bool, layer: String = "attention") -> Tensor {
+    applying(Attention(heads: heads, isCausal: causal), layer: layer)
+  }
+
+  /// One recurrent layer over `[batch, T, inputs]` with PyTorch's four parameters.
+  package func recurrent(
+    _ cell: Recurrent.Cell, weights: [Tensor], lastOnly: Bool, layer: String
+  ) -> Tensor {
+    applying(Recurrent(cell, lastOnly: lastOnly), weights, layer: layer)
+  }
+}
+
+/// eˣ/Σ eˣ over the last axis.
+public func softmax(_ x: Tensor) -> Tensor { x.applying(Softmax(isLogarithmic: false)) }
+
+/// x − log Σ eˣ over the last axis.
+public func logSoftmax(_ x: Tensor) -> Tensor { x.applying(Softmax(isLogarithmic: true)) }
+
+/// In training: 0 with the given probability, else x/(1 − probability). Otherwise x.
+public func dropout(_ x: Tensor, probability: Float) -> Tensor {
+  x.applying(Dropout(probability: probability, ordinal: x.trace.dropoutCount))
+}

@@ -49,8 +49,17 @@ package final class Trace {
   private var parameterNodes: [String: Int] = [:]
   /// Images that were converted to the other layout, by their node.
   private var converted: [Int: Int] = [:]
+  /// Where the input is tokens below it and not numbers.
+  package let vocabulary: Int?
 
-  package init() {}
+  /// Dropouts recorded so far: the number of the next one.
+  package var dropoutCount: Int {
+    nodes.count {
+      if case .operation(let operation) = $0.kind { operation is Dropout } else { false }
+    }
+  }
+
+  package init(vocabulary: Int? = nil) { self.vocabulary = vocabulary }
 
   package func input(_ shape: Shape) -> Tensor {
     append(Node(kind: .input, inputs: [], shape: shape, layer: "input", requiresGradient: false))
@@ -80,6 +89,7 @@ package final class Trace {
     var layout = ImageLayout.channelsFirst
     if failure == nil {
       do throws(ShapeMismatch) {
+        try checkTokens(operation, inputs)
         shape = try operation.outputShape(inputs.map { nodes[$0].shape })
         layout = operation.images.layout(followed: nodes[inputs[0]].layout)
         for position in 0..<(operation.images.imageCount ?? inputs.count) {
@@ -106,6 +116,26 @@ package final class Trace {
         requiresGradient: node.requiresGradient, layout: layout))
     converted[id] = change.id
     return change.id
+  }
+
+  /// Tokens are integers in the features' memory: only an embedding may read them.
+  private func checkTokens(_ operation: any Operation, _ inputs: [Int]) throws(ShapeMismatch) {
+    guard let source = inputs.first, case .input = nodes[source].kind else {
+      if operation is Embedding { throw ShapeMismatch("an embedding needs the model's input") }
+      return
+    }
+    let embeds = operation is Embedding
+    guard let vocabulary else {
+      if embeds { throw ShapeMismatch("an embedding needs tokens, the data has numbers") }
+      return
+    }
+    guard embeds else {
+      throw ShapeMismatch("it needs numbers, the data has tokens: begin with an embedding")
+    }
+    let rows = nodes[inputs[1]].shape[0]
+    if rows < vocabulary {
+      throw ShapeMismatch("\(rows) embeddings, but the data has tokens up to \(vocabulary - 1)")
+    }
   }
 
   /// Remembers the first error; later ones are its consequences.

@@ -11,10 +11,11 @@ final class LeafWorker {
   private let plans: PlanCache
   private let assembler: BatchAssembler
   private let sampler: EpochSampler
+  private let seed: UInt64
 
   init(
     arena: NodeArena, reducer: GradientReducer, division: WorkDivision, plans: PlanCache,
-    assembler: BatchAssembler, sampler: EpochSampler
+    assembler: BatchAssembler, sampler: EpochSampler, seed: UInt64
   ) {
     self.arena = arena
     self.reducer = reducer
@@ -22,6 +23,7 @@ final class LeafWorker {
     self.plans = plans
     self.assembler = assembler
     self.sampler = sampler
+    self.seed = seed
   }
 
   /// Fills this rank's gradient slots and leaf sums for update number `step`, and posts whether
@@ -43,7 +45,10 @@ final class LeafWorker {
       }
       let plan = try plans.training(
         batch: samples.count, parameters: arena.parameters, gradients: gradient)
-      arena.leaves[leaf] = NodeArena.LeafSums(try plan.run())
+      // A sample's place in the step's batch: whoever computes it draws the same numbers.
+      let random = ck_random_context(
+        seed: seed, step: UInt64(step), first_sample: UInt64(samples.lowerBound))
+      arena.leaves[leaf] = NodeArena.LeafSums(try plan.run(random))
     }
     arena.own.pointee.hasNonFinite = !isFinite
     arena.own.pointee.wantsStop = ck_signal_received() != 0

@@ -141,7 +141,7 @@ extension TrainingJob {
       group: group, memory: memory,
       worker: LeafWorker(
         arena: memory.arena, reducer: reducer, division: built.division, plans: built.plans,
-        assembler: assembler, sampler: sampler),
+        assembler: assembler, sampler: sampler, seed: configuration.seed),
       updater: SliceUpdater(
         memory: memory, reducer: reducer, tree: built.division.tree, layout: built.plans.layout,
         optimizer: built.optimizer, penalty: configuration.penalty,

@@ -50,6 +50,52 @@ import Testing
     try compare("global_avgpool") { x, _ in x.globalAveragePool() }
   }
 
+  @Test func layerNormalization() throws {
+    try compare("layernorm") { x, parameter in
+      x.layerNormalized(weight: parameter("weight") ?? x, bias: parameter("bias") ?? x)
+    }
+  }
+
+  @Test func softmaxes() throws {
+    try compare("softmax") { x, _ in softmax(x) }
+    try compare("log_softmax") { x, _ in logSoftmax(x) }
+  }
+
+  @Test(arguments: ["causal", "full"]) func attention(_ kind: String) throws {
+    try compare("attention_\(kind)") { x, parameter in
+      x.linear(weight: parameter("qkv.weight") ?? x, bias: parameter("qkv.bias"))
+        .attended(heads: 3, causal: kind == "causal")
+        .linear(weight: parameter("proj.weight") ?? x, bias: parameter("proj.bias"))
+    }
+  }
+
+  @Test(arguments: ["lstm", "lstm2", "gru", "rnn_tanh"]) func recurrent(_ name: String) throws {
+    let cell: Recurrent.Cell = name == "gru" ? .gru : name == "rnn_tanh" ? .rnn : .lstm
+    try compare(name) { x, parameter in
+      (0..<(name == "lstm2" ? 2 : 1)).reduce(x) { value, layer in
+        let weights = ["weight_ih", "weight_hh", "bias_ih", "bias_hh"].compactMap {
+          parameter("\($0)_l\(layer)")
+        }
+        return value.recurrent(cell, weights: weights, lastOnly: false, layer: name)
+      }
+    }
+  }
+
+  @Test func embedding() throws {
+    let golden = try Golden("layers")
+    let run = try PlanRun(
+      Shape(golden.shape("embedding.x_i64")), vocabulary: 11, .meanSquaredError
+    ) { tokens in
+      tokens.embedded(tokens.parameter(.test("weight", golden.shape("embedding.p.weight"))))
+    }
+    run["weight"] = golden["embedding.p.weight"]
+    let (y, dy) = (golden["embedding.y"], golden["embedding.dy"])
+    try run.run(
+      golden["embedding.x_i64"], targets: zip(y, dy).map { $0 - $1 / 2 }, takesTokens: true)
+    #expect(run.output == y)
+    #expect(relativeError(run.gradient("weight"), golden["embedding.dp.weight"]) <= 2e-6)
+  }
+
   private func compare(
     _ name: String, _ layer: (Tensor, (String) -> Tensor?) -> Tensor
   ) throws {

@@ -16,9 +16,12 @@ import Testing
     let loss: Loss
     let optimizer: String
     let rate: Double
+    var weightDecay: Double?
 
     var testDescription: String { golden }
   }
+
+  static let tokens = ModelContext(sampleShape: [8], outputs: 17, vocabulary: 17)
 
   static let cases = [
     ModelCase(
@@ -37,6 +40,18 @@ import Testing
       golden: "cnn", context: ModelContext(sampleShape: [1, 12, 12], outputs: 10),
       model: { CNN($0, channels: (8, 16), hidden: 32) },
       loss: .crossEntropy, optimizer: "adam", rate: 1e-3),
+    ModelCase(
+      golden: "lstm", context: ModelContext(sampleShape: [7, 10], outputs: 10),
+      model: { try Zoo.model(named: "lstm:16", for: $0) },
+      loss: .crossEntropy, optimizer: "adam", rate: 1e-3),
+    ModelCase(
+      golden: "gpt", context: tokens,
+      model: { try Zoo.model(named: "gpt:layers=2,heads=3,width=24,context=8", for: $0) },
+      loss: .crossEntropy, optimizer: "adamw", rate: 1e-3, weightDecay: 0.1),
+    ModelCase(
+      golden: "bert", context: tokens,
+      model: { try Zoo.model(named: "bert:layers=2,heads=3,width=24,context=8", for: $0) },
+      loss: .crossEntropy, optimizer: "adam", rate: 1e-3),
   ]
 
   /// The batch cut into leaves, each its own run, summed in the tree's order.
@@ -44,16 +59,21 @@ import Testing
     _ test: ModelCase, leaves: Int
   ) throws {
     let golden = try Golden("model-\(test.golden)")
-    let x = golden["x"]
+    let takesTokens = test.context.vocabulary != nil
+    let x = golden[takesTokens ? "x_i64" : "x"]
     let y = golden[test.loss.takesClasses ? "y_i64" : "y"]
-    let batch = golden.shape("x")[0]
-    let width = test.context.sampleShape.reduce(1, *)
+    let batch = golden.shape(takesTokens ? "x_i64" : "x")[0]
+    let (width, labels) = (x.count / batch, y.count / batch)
     let model = try test.model(test.context)
+    let leaves = min(leaves, batch)
     let tree = CanonicalTree(leafCount: leaves, groupSize: leaves)
     let division = WorkDivision(topology: Topology(ranksOnOneHost: 1), tree: tree, blocks: [])
     let samples = (0..<leaves).map { division.samples(ofLeaf: $0, batch: batch) }
     let runs = try samples.map { samples in
-      try PlanRun(Shape([samples.count] + test.context.sampleShape), test.loss) { model($0) }
+      try PlanRun(
+        Shape([samples.count] + test.context.sampleShape), vocabulary: test.context.vocabulary,
+        test.loss
+      ) { model($0) }
     }
     let layout = runs[0].layout
     let initial = golden.tensors.keys.filter { $0.hasPrefix("init.") }
@@ -61,7 +81,9 @@ import Testing
     for name in runs[0].names { runs[0][name] = golden["init.\(name)"] }
 
     let arena = try #require(runs[0].arena.baseAddress)
-    let optimizer = try OptimizerRegistry.make(test.optimizer, HyperParameters())
+    var hyperParameters = HyperParameters()
+    hyperParameters.weightDecay = test.weightDecay
+    let optimizer = try OptimizerRegistry.make(test.optimizer, hyperParameters)
     let state = optimizer.stateNames.map { _ in AlignedBuffer<Float>(count: layout.arenaCount) }
     let sums = (0..<tree.nodes.count).map { _ in AlignedBuffer<Float>(count: layout.arenaCount) }
     for step in 0..<golden["losses"].count {
@@ -70,8 +92,9 @@ import Testing
         for name in run.names where leaf > 0 { run[name] = runs[0][name] }
         let rows = samples[leaf]
         let found = try run.run(
-          Array(x[(rows.lowerBound * width)..<(rows.upperBound * width)]), targets: Array(y[rows]),
-          takesClasses: test.loss.takesClasses)
+          Array(x[(rows.lowerBound * width)..<(rows.upperBound * width)]),
+          targets: Array(y[(rows.lowerBound * labels)..<(rows.upperBound * labels)]),
+          takesClasses: test.loss.takesClasses, takesTokens: takesTokens)
         total.loss += found.loss
         total.weight += found.weight
         _ = sums[leaf].elements.update(fromContentsOf: run.gradientArena)

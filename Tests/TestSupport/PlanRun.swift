@@ -15,11 +15,12 @@ package final class PlanRun {
   private let workspace: AlignedBuffer<Float>
 
   package init(
-    _ input: Shape, _ loss: Loss, mode: Plan.Mode = .training, keepsOutput: Bool = true,
-    _ model: (Tensor) -> Tensor
+    _ input: Shape, vocabulary: Int? = nil, _ loss: Loss, mode: Plan.Mode = .training,
+    keepsOutput: Bool = true, _ model: (Tensor) -> Tensor
   ) throws {
     plan = try Plan(
-      input: input, loss: loss, mode: mode, engine: ComputeEngine(), keepsOutput: keepsOutput,
+      input: input, vocabulary: vocabulary, loss: loss, mode: mode, engine: ComputeEngine(),
+      keepsOutput: keepsOutput,
       model: model)
     layout = plan.layout
     features = AlignedBuffer(count: plan.featureCount)
@@ -32,20 +33,28 @@ package final class PlanRun {
       gradients: gradients.pointer, workspace: workspace.pointer)
   }
 
-  /// One execution; `targets` are class indices where the loss takes classes.
+  /// One execution; `targets` are class indices where the loss takes classes, and `x` is tokens
+  /// where the model does.
   @discardableResult
-  package func run(_ x: [Float], targets values: [Float], takesClasses: Bool = false) throws
-    -> ck_loss_sums
-  {
+  package func run(
+    _ x: [Float], targets values: [Float], takesClasses: Bool = false,
+    takesTokens: Bool = false, random: ck_random_context = ck_random_context()
+  ) throws -> ck_loss_sums {
     precondition(x.count == features.count && values.count == targets.count)
-    features.pointer.update(from: x, count: x.count)
-    for (index, value) in values.enumerated() {
-      targets.pointer[index] =
-        takesClasses ? Float(bitPattern: UInt32(bitPattern: Int32(value))) : value
-    }
+    PlanRun.store(x, asIntegers: takesTokens, in: features)
+    PlanRun.store(values, asIntegers: takesClasses, in: targets)
     gradients.elements.update(repeating: .nan)
     workspace.elements.update(repeating: .nan)
-    return try plan.run()
+    return try plan.run(random)
+  }
+
+  private static func store(
+    _ values: [Float], asIntegers: Bool, in buffer: AlignedBuffer<Float>
+  ) {
+    for (index, value) in values.enumerated() {
+      buffer.pointer[index] =
+        asIntegers ? Float(bitPattern: UInt32(bitPattern: Int32(value))) : value
+    }
   }
 
   /// Another execution on the same data, with nothing prepared.

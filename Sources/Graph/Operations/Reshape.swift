@@ -9,7 +9,7 @@ package struct Reshape: Operation {
 
   package var name: String { "reshape" }
   package var backwardReads: BackwardReads { [] }
-  package func isView(of inputs: [Shape]) -> Bool { true }
+  package func isView(of inputs: [Shape], in mode: Plan.Mode) -> Bool { true }
 
   package func outputShape(_ inputs: [Shape]) throws(ShapeMismatch) -> Shape {
     let result = Shape([inputs[0][0]] + extents)

@@ -18,7 +18,7 @@ func layerLabel(_ name: String, _ kind: String) -> String {
 /// y = x·Wᵀ + b. Shapes: x `[batch, inputs]`, y `[batch, outputs]`.
 ///
 /// Parameters are PyTorch's: `weight` `[outputs, inputs]` and `bias` `[outputs]`, both
-/// U(±1/√inputs) unless `initializer` says otherwise. PyTorch's `nn.Linear`.
+/// U(±1/√inputs) unless the initializers say otherwise. PyTorch's `nn.Linear`.
 public struct Linear: Layer {
   public let weight: Parameter
   public let bias: Parameter?
@@ -26,7 +26,8 @@ public struct Linear: Layer {
 
   /// - Parameter name: the prefix of the parameters' names; empty gives `weight` and `bias`.
   public init(
-    _ name: String, inputs: Int, outputs: Int, bias: Bool = true, initializer: Initializer? = nil
+    _ name: String, inputs: Int, outputs: Int, bias: Bool = true, initializer: Initializer? = nil,
+    biasInitializer: Initializer? = nil
   ) {
     let prefix = name.isEmpty ? "" : name + "."
     let start = Initializer.fanIn(inputs)
@@ -35,7 +36,9 @@ public struct Linear: Layer {
       initializer: initializer ?? start)
     self.bias =
       bias
-      ? Parameter(prefix + "bias", shape: [outputs], role: .bias, initializer: start) : nil
+      ? Parameter(
+        prefix + "bias", shape: [outputs], role: .bias, initializer: biasInitializer ?? start)
+      : nil
     label = layerLabel(name, "linear")
   }
 

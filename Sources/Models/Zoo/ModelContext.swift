@@ -4,10 +4,13 @@ public struct ModelContext: Sendable {
   public let sampleShape: [Int]
   /// Classes, or target values of a regression.
   public let outputs: Int
+  /// Where samples are tokens below it and not numbers.
+  public let vocabulary: Int?
 
-  public init(sampleShape: [Int], outputs: Int) {
+  public init(sampleShape: [Int], outputs: Int, vocabulary: Int? = nil) {
     self.sampleShape = sampleShape
     self.outputs = outputs
+    self.vocabulary = vocabulary
   }
 
   var features: Int { sampleShape.reduce(1, *) }

@@ -21,8 +21,13 @@ package enum Zoo {
     case ("mlp", _):
       return MLP(context, hidden: try widths(arguments ?? "128", in: name))
     case ("cnn", nil): return CNN(context)
-    case ("perceptron", _), ("resnet", _), ("inception", _), ("rnn", _), ("lstm", _),
-      ("gru", _), ("gpt", _), ("bert", _):
+    case ("rnn", _), ("lstm", _), ("gru", _):
+      let cell = Recurrent.Cell(rawValue: String(parts[0])) ?? .rnn
+      return RecurrentModel(context, cell: cell, hidden: try widths(arguments ?? "128", in: name))
+    case ("gpt", _), ("bert", _):
+      return TransformerModel(
+        context, try transformer(arguments, in: name), causal: parts[0] == "gpt")
+    case ("perceptron", _), ("resnet", _), ("inception", _):
       throw Failure.usage(
         "model \(name): not built yet in this version", remedy: "Models that are: \(known)")
     default:
@@ -30,7 +35,29 @@ package enum Zoo {
     }
   }
 
-  private static let known = "linear, logistic, mlp:WIDTH[,WIDTH…], cnn, FILE.yaml"
+  private static func transformer(
+    _ arguments: String?, in name: String
+  ) throws -> TransformerModel.Settings {
+    try arguments.map { try TransformerModel.Settings($0, in: name) } ?? .init()
+  }
+
+  /// Tokens of a sample a model of this name is made for; nil where it does not say.
+  package static func contextLength(of name: String, file: String?) throws -> Int? {
+    guard isTransformer(name) else { return nil }
+    let parts = name.split(separator: ":", maxSplits: 1)
+    return try transformer(parts.count > 1 ? String(parts[1]) : nil, in: name).context
+  }
+
+  package static func isTransformer(_ name: String) -> Bool {
+    ["gpt", "bert"].contains(name.prefix { $0 != ":" })
+  }
+
+  /// Whether it finds hidden tokens instead of the next ones.
+  package static func isMasked(_ name: String) -> Bool { name.prefix { $0 != ":" } == "bert" }
+
+  private static let known =
+    "linear, logistic, mlp:WIDTH[,WIDTH…], cnn, rnn|lstm|gru:WIDTH[,WIDTH…], "
+    + "gpt|bert:layers=4,heads=4,width=128,context=64, FILE.yaml"
 
   private static func widths(_ list: String, in name: String) throws -> [Int] {
     try list.split(separator: ",", omittingEmptySubsequences: false).map { text in

@@ -1,0 +1,23 @@
+#ifndef CKERNELS_ATTENTION_H
+#define CKERNELS_ATTENTION_H
+
+#include <stddef.h>
+
+/// Shapes of one attention: qkv is [samples, length, 3·heads·width], queries first, then keys,
+/// then values, each head's `width` elements together; the result [samples, length, heads·width].
+typedef struct {
+  size_t samples, length, heads, width;
+  int is_causal; // a query sees the keys up to its own position
+} ck_attention_shape;
+
+/// Floats of scratch memory each call needs: linear in the length.
+size_t ck_attention_scratch(ck_attention_shape shape, int backward);
+
+/// out = softmax(q·kᵀ/√width)·v for each sample and head.
+void ck_attention(const float *qkv, float *out, ck_attention_shape shape, float *scratch);
+
+/// dqkv (+)= the gradient through `ck_attention`; its weights are computed again from qkv.
+void ck_attention_backward(const float *qkv, const float *dout, float *dqkv,
+                           ck_attention_shape shape, float *scratch, int accumulate);
+
+#endif

@@ -1,0 +1,26 @@
+#ifndef CKERNELS_NORMALIZATION_H
+#define CKERNELS_NORMALIZATION_H
+
+#include <stddef.h>
+
+/// y = (x - mean)/sqrt(variance + eps)·weight + bias over each row of `width`; writes each row's
+/// mean and 1/sqrt(variance + eps) to `statistics` [rows, 2].
+void ck_layer_norm(const float *x, const float *weight, const float *bias, float *y,
+                   float *statistics, size_t rows, size_t width, float eps);
+
+/// Backward of `ck_layer_norm`. Null gradients are left out; `dweight` and `dbias` are added to.
+/// `scratch` holds two rows.
+void ck_layer_norm_backward(const float *dy, const float *x, const float *weight,
+                            const float *statistics, float *dx, int accumulate_dx, float *dweight,
+                            float *dbias, float *scratch, size_t rows, size_t width);
+
+/// Backward of `ck_softmax` from its result: dx (+)= y·(dy - Σ dy·y).
+void ck_softmax_backward(const float *dy, const float *y, float *dx, size_t rows, size_t width,
+                         int accumulate);
+/// Each row's x - log Σ e^x.
+void ck_log_softmax(const float *x, float *y, size_t rows, size_t width);
+/// dx (+)= dy - e^y·Σ dy.
+void ck_log_softmax_backward(const float *dy, const float *y, float *dx, size_t rows,
+                             size_t width, int accumulate);
+
+#endif

@@ -1,0 +1,105 @@
+#include "normalization.h"
+#include "vectors.h"
+
+CK_INLINE float row_sum(const float *x, size_t n) {
+  ck_f16 sum = 0.0f;
+  size_t i = 0;
+  for (; i + 16 <= n; i += 16) sum += ck_load16(x + i);
+  if (i < n) sum += ck_load_tail(x + i, n - i, 0);
+  return ck_sum16(sum);
+}
+
+// Σ (a − shift)·(b − shift).
+CK_INLINE float row_product(const float *a, const float *b, float shift, size_t n) {
+  ck_f16 sum = 0.0f;
+  size_t i = 0;
+  for (; i + 16 <= n; i += 16) sum += (ck_load16(a + i) - shift) * (ck_load16(b + i) - shift);
+  if (i < n)
+    sum += (ck_load_tail(a + i, n - i, shift) - shift) * (ck_load_tail(b + i, n - i, shift) - shift);
+  return ck_sum16(sum);
+}
+
+CK_CLONES void ck_layer_norm(const float *x, const float *weight, const float *bias, float *y,
+                             float *statistics, size_t rows, size_t width, float eps) {
+  for (size_t row = 0; row < rows; row++, x += width, y += width) {
+    float mean = row_sum(x, width) / (float)width;
+    float variance = row_product(x, x, mean, width) / (float)width;
+    float inverse = 1.0f / __builtin_sqrtf(variance + eps);
+    for (size_t i = 0; i < width; i++) y[i] = (x[i] - mean) * inverse * weight[i] + bias[i];
+    statistics[2 * row] = mean;
+    statistics[2 * row + 1] = inverse;
+  }
+}
+
+// With x̂ = (x − mean)/deviation and g = dy·weight: dx = (g − mean g − x̂·mean(g·x̂))/deviation.
+CK_CLONES void ck_layer_norm_backward(const float *dy, const float *x, const float *weight,
+                                      const float *statistics, float *dx, int accumulate_dx,
+                                      float *dweight, float *dbias, float *scratch, size_t rows,
+                                      size_t width) {
+  float *g = scratch, *normal = scratch + width;
+  for (size_t row = 0; row < rows; row++, x += width, dy += width) {
+    float mean = statistics[2 * row], inverse = statistics[2 * row + 1];
+    for (size_t i = 0; i < width; i++) normal[i] = (x[i] - mean) * inverse;
+    if (dweight)
+      for (size_t i = 0; i < width; i++) dweight[i] += dy[i] * normal[i];
+    if (dbias)
+      for (size_t i = 0; i < width; i++) dbias[i] += dy[i];
+    if (!dx) continue;
+    for (size_t i = 0; i < width; i++) g[i] = dy[i] * weight[i];
+    float m1 = row_sum(g, width) / (float)width;
+    float m2 = row_product(g, normal, 0, width) / (float)width;
+    float *out = dx + row * width;
+    if (accumulate_dx) {
+      for (size_t i = 0; i < width; i++) out[i] += (g[i] - m1 - normal[i] * m2) * inverse;
+    } else {
+      for (size_t i = 0; i < width; i++) out[i] = (g[i] - m1 - normal[i] * m2) * inverse;
+    }
+  }
+}
+
+CK_CLONES void ck_softmax_backward(const float *dy, const float *y, float *dx, size_t rows,
+                                   size_t width, int accumulate) {
+  for (size_t row = 0; row < rows; row++, dy += width, y += width, dx += width) {
+    float sum = row_product(dy, y, 0, width);
+    for (size_t c = 0; c < width; c++)
+      dx[c] = (accumulate ? dx[c] : 0.0f) + y[c] * (dy[c] - sum);
+  }
+}
+
+// Writes e^(x − max) to y and returns the logarithm of the sum plus max; NaN where that is none.
+CK_INLINE float log_of_exponentials(const float *x, float *y, size_t n) {
+  float max = x[0];
+  for (size_t c = 1; c < n; c++) max = x[c] > max ? x[c] : max;
+  for (size_t c = 0; c < n; c += 16) {
+    size_t left = n - c < 16 ? n - c : 16;
+    ck_store_tail(y + c, ck_exp_nonpositive16(ck_load_tail(x + c, left, max) - max), left);
+  }
+  float sum = row_sum(y, n);
+  return sum < 3.4e38f ? max + (float)ck_log_positive((double)sum) : __builtin_nanf("");
+}
+
+CK_CLONES void ck_log_softmax(const float *x, float *y, size_t rows, size_t width) {
+  for (size_t row = 0; row < rows; row++, x += width, y += width) {
+    float shift = log_of_exponentials(x, y, width);
+    for (size_t c = 0; c < width; c++) y[c] = x[c] - shift;
+  }
+}
+
+CK_INLINE void log_softmax_row_backward(const float *dy, const float *y, float *dx, size_t n,
+                                        int accumulate) {
+  float sum = row_sum(dy, n);
+  for (size_t c = 0; c < n; c += 16) {
+    size_t left = n - c < 16 ? n - c : 16;
+    ck_f16 e = ck_exp_nonpositive16(ck_load_tail(y + c, left, 0));
+    ck_f16 d = ck_load_tail(dy + c, left, 0) - e * sum;
+    if (accumulate) d += ck_load_tail(dx + c, left, 0);
+    ck_store_tail(dx + c, d, left);
+  }
+}
+
+CK_CLONES void ck_log_softmax_backward(const float *dy, const float *y, float *dx, size_t rows,
+                                       size_t width, int accumulate) {
+  for (size_t row = 0; row < rows; row++)
+    log_softmax_row_backward(
+        dy + row * width, y + row * width, dx + row * width, width, accumulate);
+}

@@ -1,0 +1,54 @@
+package import Basics
+import CKernels
+
+/// softmax(q·kᵀ/√width)·v for each head: `[batch, T, 3·C]`, queries, keys and values of
+/// `heads` heads side by side → `[batch, T, C]`. PyTorch's `scaled_dot_product_attention`.
+///
+/// Memory is linear in T: the weights of a block of queries at a time, computed again in backward.
+///
+/// Source: Vaswani et al., "Attention Is All You Need", arXiv 1706.03762.
+package struct Attention: Operation {
+  let heads: Int
+  /// Whether a position sees only itself and those before it.
+  let isCausal: Bool
+
+  package init(heads: Int, isCausal: Bool) {
+    self.heads = heads
+    self.isCausal = isCausal
+  }
+
+  package let name = "attention"
+  package var backwardReads: BackwardReads { .inputs }
+
+  package func outputShape(_ inputs: [Shape]) throws(ShapeMismatch) -> Shape {
+    let x = inputs[0]
+    guard x.rank == 3, x[2] % 3 == 0, x[2] > 0 else {
+      throw ShapeMismatch("expected queries, keys and values [batch, T, 3·width], found \(x)")
+    }
+    guard heads > 0, x[2] / 3 % heads == 0 else {
+      throw ShapeMismatch("a width of \(x[2] / 3) cannot be cut into \(heads) heads")
+    }
+    return Shape([x[0], x[1], x[2] / 3])
+  }
+
+  package func compile(_ site: Site) throws -> CompiledOperation {
+    let result = site.outputShape
+    let shape = ck_attention_shape(
+      samples: result[0], length: result[1], heads: heads, width: result[2] / heads,
+      is_causal: isCausal ? 1 : 0)
+    let scratch = site.scratch(bytes: ck_attention_scratch(shape, 0) * 4, during: .forward)
+    let forward = ClosureKernel([site.inputs[0], site.output, scratch]) { pointers in
+      ck_attention(pointers[0], pointers[1], shape, pointers[2])
+    }
+    guard let upstream = site.outputGradient, let target = site.inputGradients[0] else {
+      return CompiledOperation(forward: [forward])
+    }
+    let accumulates: Int32 = target.accumulates ? 1 : 0
+    let workspace = site.scratch(bytes: ck_attention_scratch(shape, 1) * 4, during: .backward)
+    let backward = ClosureKernel([site.inputs[0], upstream, target.buffer, workspace]) { pointers in
+      ck_attention_backward(
+        pointers[0], pointers[1], pointers[2], shape, pointers[3], accumulates)
+    }
+    return CompiledOperation(forward: [forward], backward: [backward])
+  }
+}

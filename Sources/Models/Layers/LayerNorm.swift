@@ -1,0 +1,22 @@
+public import Graph
+
+/// (x − mean)/√(variance + eps)·weight + bias over the last axis. PyTorch's `nn.LayerNorm`.
+public struct LayerNorm: Layer {
+  public let weight: Parameter
+  public let bias: Parameter
+  let eps: Float
+  let label: String
+
+  public init(_ name: String, width: Int, eps: Float = 1e-5) {
+    weight = Parameter(
+      "\(name).weight", shape: [width], role: .norm, initializer: .constant(1))
+    bias = Parameter("\(name).bias", shape: [width], role: .norm, initializer: .constant(0))
+    self.eps = eps
+    label = "\(name) (layernorm)"
+  }
+
+  public func callAsFunction(_ x: Tensor) -> Tensor {
+    x.layerNormalized(
+      weight: x.parameter(weight), bias: x.parameter(bias), eps: eps, layer: label)
+  }
+}

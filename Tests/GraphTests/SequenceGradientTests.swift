@@ -1,0 +1,160 @@
+import Basics
+import CKernels
+import Graph
+import TestSupport
+import Testing
+
+/// Operations on sequences, each gradient against central differences of a reference in double
+/// precision. x is a parameter, so that its gradient is compared too.
+@Suite struct SequenceGradientTests {
+  typealias Values = [String: [Double]]
+
+  struct Case: Sendable, CustomTestStringConvertible {
+    let testDescription: String
+    /// "x" among them.
+    let parameters: [String: [Int]]
+    let model: @Sendable ((String) -> Tensor) -> Tensor
+    let reference: @Sendable ((String) -> [Double]) -> [Double]
+  }
+
+  static let random = ck_random_context(seed: 5, step: 3, first_sample: 7)
+
+  static let cases: [Case] =
+    [
+      Case(
+        testDescription: "softmax", parameters: ["x": [2, 3, 5]],
+        model: { p in softmax(p("x")) },
+        reference: { p in SequenceReference.rows(p("x"), 5, SequenceReference.softmax) }),
+      Case(
+        testDescription: "log-softmax, twice read", parameters: ["x": [3, 19]],
+        model: { p in logSoftmax(p("x")) + logSoftmax(p("x")) },
+        reference: { p in
+          SequenceReference.rows(p("x"), 19, SequenceReference.logSoftmax).map { 2 * $0 }
+        }),
+      Case(
+        testDescription: "layernorm", parameters: ["x": [2, 3, 21], "w": [21], "b": [21]],
+        model: { p in p("x") + p("x").layerNormalized(weight: p("w"), bias: p("b")) },
+        reference: { p in
+          zip(p("x"), SequenceReference.layerNorm(p("x"), p("w"), p("b"))).map { $0 + $1 }
+        }),
+      Case(
+        testDescription: "positions", parameters: ["x": [3, 2, 4], "table": [3, 4]],
+        model: { p in p("x").addingPositions(p("table")) },
+        reference: { p in
+          SequenceReference.rows(p("x"), 8) { zip($0, p("table")).map { $0 + $1 } }
+        }),
+      Case(
+        testDescription: "dropout", parameters: ["x": [3, 150]],
+        model: { p in dropout(dropout(p("x"), probability: 0.3), probability: 0.1) },
+        reference: { p in
+          let x = p("x")
+          return x.indices.map { index in
+            let (sample, element) = (index / 150, index % 150)
+            return x[index] * DropoutTests.factor(random, 0, 0.3, sample, element)
+              * DropoutTests.factor(random, 1, 0.1, sample, element)
+          }
+        }),
+    ]
+    + [(5, 2, 3), (70, 1, 17)].flatMap { length, heads, width in
+      [true, false].map { isCausal in
+        Case(
+          testDescription: "attention \(length)×\(heads)×\(width), causal \(isCausal)",
+          parameters: ["x": [2, length, 3 * heads * width]],
+          model: { p in p("x").attended(heads: heads, causal: isCausal) },
+          reference: { p in
+            SequenceReference.attention(
+              p("x"), length: length, heads: heads, width: width, isCausal: isCausal)
+          })
+      }
+    }
+    + [Recurrent.Cell.rnn, .lstm, .gru].flatMap { cell in
+      [true, false].map { lastOnly in
+        Case(
+          testDescription: "\(cell), last only \(lastOnly)",
+          parameters: [
+            "x": [3, 4, 5], "ih": [cell.gates * 6, 5], "hh": [cell.gates * 6, 6],
+            "bi": [cell.gates * 6], "bh": [cell.gates * 6],
+          ],
+          model: { p in
+            p("x").recurrent(
+              cell, weights: ["ih", "hh", "bi", "bh"].map(p), lastOnly: lastOnly, layer: "")
+          },
+          reference: { p in
+            SequenceReference.recurrent(
+              cell, p("x"), ["ih", "hh", "bi", "bh"].map(p), length: 4, hidden: 6,
+              lastOnly: lastOnly)
+          })
+      }
+    }
+
+  @Test(arguments: cases) func agreesWithCentralDifferences(_ test: Case) throws {
+    let batch = test.parameters["x"]?[0] ?? 0
+    let run = try PlanRun([batch, 1], .meanSquaredError) { input in
+      test.model { input.parameter(.test($0, test.parameters[$0] ?? [])) }
+    }
+    for name in run.names {
+      run[name] = randomValues(run[name].count, stream: stableHash(name), scale: 0.7)
+    }
+    let count = run.plan.outputShape.count
+    let targets = randomValues(count, stream: 2)
+    try run.run([Float](repeating: 0, count: batch), targets: targets, random: Self.random)
+
+    let start = Dictionary(uniqueKeysWithValues: run.names.map { ($0, run[$0].map(Double.init)) })
+    let output = test.reference { start[$0] ?? [] }
+    #expect(relativeError(run.output.map(Double.init), output) <= 2e-6)
+    func loss(_ values: Values) -> Double {
+      zip(test.reference { values[$0] ?? [] }, targets).reduce(0) {
+        $0 + ($1.0 - Double($1.1)) * ($1.0 - Double($1.1))
+      }
+    }
+    for name in run.names {
+      // Big arrays by a sample of their elements.
+      let indices = stride(from: 0, to: run[name].count, by: max(1, run[name].count / 25))
+      let expected = indices.map { index in
+        var (up, down) = (start, start)
+        up[name]?[index] += 1e-5
+        down[name]?[index] -= 1e-5
+        return (loss(up) - loss(down)) / 2e-5
+      }
+      let gradient = run.gradient(name)
+      #expect(
+        relativeError(indices.map { Double(gradient[$0]) }, expected) <= 1e-5, "\(name)")
+    }
+  }
+
+  /// A table's rows are read in any order and more than once.
+  @Test func embedding() throws {
+    let tokens: [Float] = [2, 0, 2, 3, 3, 2]
+    let run = try PlanRun([2, 3], vocabulary: 4, .meanSquaredError) { x in
+      x.embedded(x.parameter(.test("table", [5, 2])))
+    }
+    let table = randomValues(10, stream: 1)
+    run["table"] = table
+    let targets = randomValues(12, stream: 2)
+    try run.run(tokens, targets: targets, takesTokens: true)
+    let expected = tokens.flatMap { table[(Int($0) * 2)..<(Int($0) * 2 + 2)] }
+    #expect(run.output == expected)
+    var gradient = [Float](repeating: 0, count: 10)
+    for (position, token) in tokens.enumerated() {
+      for c in 0..<2 {
+        let place = 2 * position + c
+        gradient[Int(token) * 2 + c] += 2 * (expected[place] - targets[place])
+      }
+    }
+    #expect(relativeError(run.gradient("table"), gradient) <= 1e-6)
+  }
+
+  /// Tokens and numbers are not taken for each other, and the table must hold every token.
+  @Test func tokensAreNoNumbers() {
+    func refusal(_ vocabulary: Int?, _ model: (Tensor) -> Tensor) -> String {
+      failure { _ = try PlanRun([2, 3], vocabulary: vocabulary, .meanSquaredError, model) }?
+        .message ?? "none"
+    }
+    func table(_ x: Tensor) -> Tensor { x.parameter(.test("table", [4, 2])) }
+    #expect(refusal(4) { $0.embedded(table($0)) } == "none")
+    #expect(refusal(5) { $0.embedded(table($0)) }.contains("tokens up to 4"))
+    #expect(refusal(nil) { $0.embedded(table($0)) }.contains("the data has numbers"))
+    #expect(refusal(4) { relu($0) }.contains("begin with an embedding"))
+    #expect(refusal(4) { relu($0.embedded(table($0))).embedded(table($0)) }.contains("input"))
+  }
+}
