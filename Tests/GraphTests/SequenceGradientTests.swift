@@ -55,39 +55,44 @@ import Testing
           }
         }),
     ]
-    + [(5, 2, 3), (70, 1, 17)].flatMap { length, heads, width in
-      [true, false].map { isCausal in
-        Case(
-          testDescription: "attention \(length)×\(heads)×\(width), causal \(isCausal)",
-          parameters: ["x": [2, length, 3 * heads * width]],
-          model: { p in p("x").attended(heads: heads, causal: isCausal) },
-          reference: { p in
-            SequenceReference.attention(
-              p("x"), length: length, heads: heads, width: width, isCausal: isCausal)
-          })
-      }
-    }
-    + [Recurrent.Cell.rnn, .lstm, .gru].flatMap { cell in
-      [true, false].map { lastOnly in
-        Case(
-          testDescription: "\(cell), last only \(lastOnly)",
-          parameters: [
-            "x": [3, 4, 5], "ih": [cell.gates * 6, 5], "hh": [cell.gates * 6, 6],
-            "bi": [cell.gates * 6], "bh": [cell.gates * 6],
-          ],
-          model: { p in
-            p("x").recurrent(
-              cell, weights: ["ih", "hh", "bi", "bh"].map(p), lastOnly: lastOnly, layer: "")
-          },
-          reference: { p in
-            SequenceReference.recurrent(
-              cell, p("x"), ["ih", "hh", "bi", "bh"].map(p), length: 4, hidden: 6,
-              lastOnly: lastOnly)
-          })
-      }
-    }
 
-  @Test(arguments: cases) func agreesWithCentralDifferences(_ test: Case) throws {
+  static func attention(_ length: Int, _ heads: Int, _ width: Int, causal: Bool) -> Case {
+    Case(
+      testDescription: "attention \(length)×\(heads)×\(width), causal \(causal)",
+      parameters: ["x": [2, length, 3 * heads * width]],
+      model: { p in p("x").attended(heads: heads, causal: causal) },
+      reference: { p in
+        SequenceReference.attention(
+          p("x"), length: length, heads: heads, width: width, isCausal: causal)
+      })
+  }
+
+  static func recurrent(_ cell: Recurrent.Cell, lastOnly: Bool) -> Case {
+    let (rows, weights) = (cell.gates * 6, ["ih", "hh", "bi", "bh"])
+    return Case(
+      testDescription: "\(cell), last only \(lastOnly)",
+      parameters: [
+        "x": [3, 4, 5], "ih": [rows, 5], "hh": [rows, 6], "bi": [rows], "bh": [rows],
+      ],
+      model: { p in
+        p("x").recurrent(cell, weights: weights.map(p), lastOnly: lastOnly, layer: "")
+      },
+      reference: { p in
+        SequenceReference.recurrent(
+          cell, p("x"), weights.map(p), length: 4, hidden: 6, lastOnly: lastOnly)
+      })
+  }
+
+  static let structured: [Case] = [
+    attention(5, 2, 3, causal: true), attention(5, 2, 3, causal: false),
+    // More than one block of queries.
+    attention(70, 1, 17, causal: true), attention(70, 1, 17, causal: false),
+    recurrent(.rnn, lastOnly: false), recurrent(.rnn, lastOnly: true),
+    recurrent(.lstm, lastOnly: false), recurrent(.lstm, lastOnly: true),
+    recurrent(.gru, lastOnly: false), recurrent(.gru, lastOnly: true),
+  ]
+
+  @Test(arguments: cases + structured) func agreesWithCentralDifferences(_ test: Case) throws {
     let batch = test.parameters["x"]?[0] ?? 0
     let run = try PlanRun([batch, 1], .meanSquaredError) { input in
       test.model { input.parameter(.test($0, test.parameters[$0] ?? [])) }
