@@ -89,7 +89,9 @@ package final class Plan {
   package static func parameterCount(
     input: Shape, vocabulary: Int? = nil, model: (Tensor) -> Tensor
   ) throws -> Int {
-    try trace(input: input, vocabulary: vocabulary, model: model).trace.parameters.reduce(0) { $0 + $1.count }
+    try trace(input: input, vocabulary: vocabulary, model: model).trace.parameters.reduce(0) {
+      $0 + $1.count
+    }
   }
 
   private static func trace(

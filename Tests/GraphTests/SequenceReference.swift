@@ -57,7 +57,9 @@ enum SequenceReference {
           }
           let weights = softmax(scores[...])
           return (0..<width).map { c in
-            seen.reduce(0) { $0 + weights[$1] * part(2, head, $1)[part(2, head, $1).startIndex + c] }
+            seen.reduce(0) {
+              $0 + weights[$1] * part(2, head, $1)[part(2, head, $1).startIndex + c]
+            }
           }
         }
       }
