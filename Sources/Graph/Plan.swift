@@ -78,7 +78,7 @@ package final class Plan {
 
   /// The number of parameters of `model`, without compiling it.
   package static func parameterCount(input: Shape, model: (Tensor) -> Tensor) throws -> Int {
-    try trace(input: input, model: model).trace.parameters.reduce(0) { $0 + $1.count }
+    ParameterLayout(try trace(input: input, model: model).trace.parameters).parameterCount
   }
 
   private static func trace(

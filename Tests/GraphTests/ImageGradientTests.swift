@@ -1,5 +1,6 @@
 import Basics
 import CKernels
+import Glibc
 import Graph
 import TestSupport
 import Testing
@@ -65,66 +66,138 @@ import Testing
       })
   }
 
-  static let cases: [Case] = [
-    convolution("conv", x: [2, 3, 6, 5], weight: [4, 3, 3, 3]),
-    convolution("conv, one channel", x: [3, 1, 5, 5], weight: [16, 1, 3, 3], padding: 1),
-    convolution("conv, 16 channels", x: [2, 16, 4, 4], weight: [16, 16, 3, 3], padding: 1),
-    convolution(
-      "conv, stride", x: [2, 5, 7, 6], weight: [3, 5, 3, 3], bias: false, stride: 2, padding: 1),
-    convolution("conv 1×1, stride", x: [2, 4, 5, 5], weight: [6, 4, 1, 1], stride: 2),
-    convolution("conv, dilation", x: [2, 2, 7, 7], weight: [3, 2, 3, 3], padding: 2, dilation: 2),
-    convolution("conv, groups", x: [2, 4, 5, 5], weight: [6, 2, 3, 3], padding: 1, groups: 2),
-    convolution("conv, depthwise", x: [2, 3, 5, 5], weight: [3, 1, 3, 3], padding: 1, groups: 3),
-    convolution("conv, oblong", x: [2, 3, 6, 6], weight: [4, 3, 2, 5], padding: 1),
-    pooling("maxpool", kernel: 2, stride: 2, padding: 0, maximum: true),
-    pooling("maxpool, overlapping", kernel: 3, stride: 1, padding: 1, maximum: true),
-    pooling("avgpool", kernel: 2, stride: 2, padding: 0, maximum: false),
-    pooling("avgpool, overlapping", kernel: 3, stride: 2, padding: 1, maximum: false),
-    Case(
-      name: "global-avgpool", parameters: ["x": [2, 3, 5, 4]],
-      model: { p in p("x").globalAveragePool() },
-      reference: { p in
-        let x = p["x"]
-        let means = stride(from: 0, to: x.values.count, by: 20).map { start in
-          x.values[start..<start + 20].reduce(0, +) / 20
-        }
-        return Array4([2, 3], means)
-      }),
-    // A fused ReLU, two consumers of one image in both layouts, a flattening that turns.
-    Case(
-      name: "both layouts", parameters: ["x": [2, 2, 4, 4], "w": [3, 2, 3, 3], "v": [5, 48]],
-      model: { p in
-        let hidden = relu(p("x").convolution(weight: p("w"), bias: nil, padding: 1))
-        let pooled = hidden.maxPool(kernel: 3, stride: 1, padding: 1)
-        return (pooled + hidden).flattened().linear(weight: p("v"), bias: nil)
-          + hidden.flattened().linear(weight: p("v"), bias: nil)
-      },
-      reference: { p in
-        let hidden = ImageReference.convolution(
-          p["x"], p["w"], nil, stride: 1, padding: 1, dilation: 1, groups: 1
-        ).map { max(0, $0) }
-        let pooled = ImageReference.pool(
-          hidden, kernel: 3, stride: 1, padding: 1, combine: ImageReference.maximum)
-        let sum = zip(pooled.values, hidden.values).map { $0 + 2 * $1 }
-        let rows = Reference.linear(
-          Reference.matrix(sum, 48), Reference.matrix(p["v"].values, 48))
-        return Array4([2, 5], Array(rows.joined()))
-      }),
-    // The same weights twice: the second gradient is added.
-    Case(
-      name: "tied", parameters: ["x": [2, 3, 5, 5], "w": [3, 3, 3, 3], "b": [3]],
-      model: { p in
-        (0..<2).reduce(p("x")) { value, _ in
-          value.convolution(weight: p("w"), bias: p("b"), padding: 1)
-        }
-      },
-      reference: { p in
-        (0..<2).reduce(p["x"]) { value, _ in
-          ImageReference.convolution(
-            value, p["w"], p["b"], stride: 1, padding: 1, dilation: 1, groups: 1)
-        }
-      }),
+  static let norms: [Case] = [
+    norm("batchnorm", x: [3, 5, 3, 4]) { _, c in c },
+    norm("batchnorm, 17 channels", x: [2, 17, 4, 9]) { _, c in c },
+    norm("batchnorm of vectors", x: [6, 5]) { _, c in c },
+    norm("groupnorm", x: [3, 6, 3, 4], groups: 2) { n, c in 2 * n + c / 3 },
+    norm("groupnorm of vectors", x: [3, 8], groups: 4) { n, c in 4 * n + c / 2 },
+    norm("instance norm", x: [2, 18, 3, 3], groups: 18) { n, c in 18 * n + c },
   ]
+
+  /// - Parameter groups: nil for a batch norm.
+  static func norm(
+    _ name: String, x: [Int], groups: Int? = nil,
+    share: @escaping @Sendable (_ n: Int, _ c: Int) -> Int
+  ) -> Case {
+    var parameters = ["x": x, "w": [x[1]], "b": [x[1]]]
+    if groups == nil { for name in ["mean", "variance"] { parameters[name] = [x[1]] } }
+    return Case(
+      name: name, parameters: parameters,
+      model: { p in
+        if let groups {
+          return relu(p("x").groupNorm(weight: p("w"), bias: p("b"), groups: groups))
+        }
+        return relu(
+          p("x").batchNorm(
+            weight: p("w"), bias: p("b"), runningMean: p("mean"), runningVariance: p("variance")))
+      },
+      reference: { p in
+        let image = Array4(x.count == 4 ? x : x + [1, 1], p["x"].values)
+        let y = ImageReference.norm(image, p["w"], p["b"], share: share).map { max(0, $0) }
+        return Array4(x, y.values)
+      })
+  }
+
+  static let cases: [Case] =
+    norms + [
+      convolution("conv", x: [2, 3, 6, 5], weight: [4, 3, 3, 3]),
+      convolution("conv, one channel", x: [3, 1, 5, 5], weight: [16, 1, 3, 3], padding: 1),
+      convolution("conv, 16 channels", x: [2, 16, 4, 4], weight: [16, 16, 3, 3], padding: 1),
+      convolution(
+        "conv, stride", x: [2, 5, 7, 6], weight: [3, 5, 3, 3], bias: false, stride: 2, padding: 1),
+      convolution("conv 1×1, stride", x: [2, 4, 5, 5], weight: [6, 4, 1, 1], stride: 2),
+      convolution(
+        "conv, dilation", x: [2, 2, 7, 7], weight: [3, 2, 3, 3], padding: 2, dilation: 2),
+      convolution("conv, groups", x: [2, 4, 5, 5], weight: [6, 2, 3, 3], padding: 1, groups: 2),
+      convolution(
+        "conv, depthwise", x: [2, 3, 5, 5], weight: [3, 1, 3, 3], padding: 1, groups: 3),
+      convolution("conv, oblong", x: [2, 3, 6, 6], weight: [4, 3, 2, 5], padding: 1),
+      pooling("maxpool", kernel: 2, stride: 2, padding: 0, maximum: true),
+      pooling("maxpool, overlapping", kernel: 3, stride: 1, padding: 1, maximum: true),
+      pooling("avgpool", kernel: 2, stride: 2, padding: 0, maximum: false),
+      pooling("avgpool, overlapping", kernel: 3, stride: 2, padding: 1, maximum: false),
+      Case(
+        name: "global-avgpool", parameters: ["x": [2, 3, 5, 4]],
+        model: { p in p("x").globalAveragePool() },
+        reference: { p in
+          let x = p["x"]
+          let means = stride(from: 0, to: x.values.count, by: 20).map { start in
+            x.values[start..<start + 20].reduce(0, +) / 20
+          }
+          return Array4([2, 3], means)
+        }),
+      Case(
+        name: "concat", parameters: ["x": [2, 3, 4, 4], "w": [5, 3, 1, 1]],
+        model: { p in
+          let branch = p("x").convolution(weight: p("w"), bias: nil)
+          return concatenated([branch, p("x"), Graph.tanh(branch), branch])
+        },
+        reference: { p in
+          let branch = ImageReference.convolution(
+            p["x"], p["w"], nil, stride: 1, padding: 0, dilation: 1, groups: 1)
+          return ImageReference.concatenation([
+            branch, p["x"], branch.map { Reference.value(.tanh, $0) }, branch,
+          ])
+        }),
+      softmaxCase("softmax") { row in
+        let sum = row.reduce(0) { $0 + exp($1) }
+        return row.map { exp($0) / sum }
+      },
+      softmaxCase("log-softmax") { row in
+        let sum = row.reduce(0) { $0 + exp($1) }
+        return row.map { $0 - log(sum) }
+      },
+      // The norm's gradient is added to another's.
+      Case(
+        name: "residual",
+        parameters: ["x": [2, 3, 4, 4], "w": [3], "b": [3], "mean": [3], "variance": [3]],
+        model: { p in
+          let x = Graph.tanh(p("x"))
+          let body = x.batchNorm(
+            weight: p("w"), bias: p("b"), runningMean: p("mean"), runningVariance: p("variance"))
+          return relu(body.adding(x, layer: "residual")) + x
+        },
+        reference: { p in
+          let x = p["x"].map { Reference.value(.tanh, $0) }
+          let body = ImageReference.norm(x, p["w"], p["b"]) { _, c in c }
+          return Array4(x.shape, zip(body.values, x.values).map { max(0, $0 + $1) + $1 })
+        }),
+      // A fused ReLU, two consumers of one image in both layouts, a flattening that turns.
+      Case(
+        name: "both layouts", parameters: ["x": [2, 2, 4, 4], "w": [3, 2, 3, 3], "v": [5, 48]],
+        model: { p in
+          let hidden = relu(p("x").convolution(weight: p("w"), bias: nil, padding: 1))
+          let pooled = hidden.maxPool(kernel: 3, stride: 1, padding: 1)
+          return (pooled + hidden).flattened().linear(weight: p("v"), bias: nil)
+            + hidden.flattened().linear(weight: p("v"), bias: nil)
+        },
+        reference: { p in
+          let hidden = ImageReference.convolution(
+            p["x"], p["w"], nil, stride: 1, padding: 1, dilation: 1, groups: 1
+          ).map { max(0, $0) }
+          let pooled = ImageReference.pool(
+            hidden, kernel: 3, stride: 1, padding: 1, combine: ImageReference.maximum)
+          let sum = zip(pooled.values, hidden.values).map { $0 + 2 * $1 }
+          let rows = Reference.linear(
+            Reference.matrix(sum, 48), Reference.matrix(p["v"].values, 48))
+          return Array4([2, 5], Array(rows.joined()))
+        }),
+      // The same weights twice: the second gradient is added.
+      Case(
+        name: "tied", parameters: ["x": [2, 3, 5, 5], "w": [3, 3, 3, 3], "b": [3]],
+        model: { p in
+          (0..<2).reduce(p("x")) { value, _ in
+            value.convolution(weight: p("w"), bias: p("b"), padding: 1)
+          }
+        },
+        reference: { p in
+          (0..<2).reduce(p["x"]) { value, _ in
+            ImageReference.convolution(
+              value, p["w"], p["b"], stride: 1, padding: 1, dilation: 1, groups: 1)
+          }
+        }),
+    ]
 
   @Test(arguments: cases) func agreesWithCentralDifferences(_ test: Case) throws {
     let batch = test.parameters["x"]?[0] ?? 1
@@ -151,7 +224,8 @@ import Testing
     #expect(run.plan.outputShape.extents == expected.shape)
     #expect(relativeError(run.output.map(Double.init), expected.values) <= 2e-6)
     #expect(relativeError([sums.loss], [loss(start)]) <= 1e-6)
-    for name in run.names {
+    // Running statistics leave no gradient in its place.
+    for name in run.names where name != "mean" && name != "variance" {
       let expected = (0..<run[name].count).map { index in
         var (up, down) = (start, start)
         up[name]?[index] += 1e-5
@@ -161,5 +235,76 @@ import Testing
       let found = run.gradient(name).map(Double.init)
       #expect(relativeError(found, expected) <= 1e-5, "\(name)")
     }
+  }
+}
+
+/// What a batch norm leaves in the place of its running statistics' gradients.
+@Suite struct BatchNormStatisticsTests {
+  private func run(
+    _ shape: [Int], _ x: [Float], mode: Plan.Mode = .training
+  ) throws -> PlanRun {
+    let channels = shape[1]
+    let run = try PlanRun(Shape(shape), .meanSquaredError, mode: mode) { x in
+      func parameter(_ name: String) -> Tensor { x.parameter(.test(name, [channels])) }
+      return x.batchNorm(
+        weight: parameter("w"), bias: parameter("b"), runningMean: parameter("mean"),
+        runningVariance: parameter("variance"))
+    }
+    run["w"] = Array(repeating: 2, count: channels)
+    run["b"] = Array(repeating: 1, count: channels)
+    run["mean"] = (0..<channels).map { Float($0) }
+    run["variance"] = (0..<channels).map { Float($0 + 1) }
+    try run.run(x, targets: Array(repeating: 0, count: x.count))
+    return run
+  }
+
+  /// Sums over the values, the variance unbiased; a large mean takes no digits.
+  @Test func sums() throws {
+    let x = randomValues(3 * 2 * 4, stream: 1).enumerated().map {
+      $0.offset / 4 % 2 == 0 ? 1000 + $0.element : $0.element
+    }
+    let found = try run([3, 2, 2, 2], x)
+    for channel in 0..<2 {
+      let values = x.indices.filter { $0 / 4 % 2 == channel }.map { Double(x[$0]) }
+      let mean = values.reduce(0, +) / 12
+      let unbiased = values.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / 11
+      #expect(relativeError([Double(found.gradient("mean")[channel])], [12 * mean]) < 1e-6)
+      #expect(relativeError([Double(found.gradient("variance")[channel])], [12 * unbiased]) < 1e-5)
+    }
+  }
+
+  /// One value a channel has no variance: it adds nothing and comes out as the bias.
+  @Test func oneValue() throws {
+    let found = try run([1, 2], [3, -5])
+    #expect(found.gradient("mean") == [0, 0] && found.gradient("variance") == [0, 0])
+    #expect(found.output == [1, 1])
+    #expect(found.gradient("w") == [0, 0] && found.gradient("b") == [2, 2])
+  }
+
+  @Test func evaluationTakesTheRunningStatistics() throws {
+    let x: [Float] = [0, 1, 4, -3]
+    let found = try run([2, 2], x, mode: .evaluation)
+    let expected = x.enumerated().map { index, value in
+      let channel = Double(index % 2)
+      return (Double(value) - channel) / (channel + 1 + 1e-5).squareRoot() * 2 + 1
+    }
+    #expect(relativeError(found.output.map(Double.init), expected) < 1e-6)
+  }
+
+  @Test func aNormIsUsedOnce() {
+    let statistic = RunningStatistic(momentum: 0.1, valuesPerSample: 1)
+    let message = failure {
+      _ = try PlanRun([2, 3], .meanSquaredError) { x in
+        let weight = x.parameter(.test("w", [3]))
+        func norm(_ x: Tensor) -> Tensor {
+          let mean = x.parameter(
+            Parameter("n.running_mean", shape: [3], startingAt: 0, statistic: statistic))
+          return x.batchNorm(
+            weight: weight, bias: weight, runningMean: mean, runningVariance: weight)
+        }
+        return norm(norm(x))
+      }
+    }?.message
+    #expect(message?.hasPrefix("n.running_mean: two layers") == true)
   }
 }

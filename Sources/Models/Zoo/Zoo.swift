@@ -21,6 +21,13 @@ package enum Zoo {
     case ("mlp", _):
       return MLP(context, hidden: try widths(arguments ?? "128", in: name))
     case ("cnn", nil): return CNN(context)
+    case ("resnet", _):
+      guard let model = Int(arguments ?? "20").flatMap({ ResNet(context, depth: $0) }) else {
+        throw Failure.usage(
+          "model \(name): not a depth that is known", remedy: "Write resnet:18, :20 or :32.")
+      }
+      return model
+    case ("inception", nil): return Inception(context)
     case ("perceptron", _), ("resnet", _), ("inception", _), ("rnn", _), ("lstm", _),
       ("gru", _), ("gpt", _), ("bert", _):
       throw Failure.usage(
@@ -30,7 +37,8 @@ package enum Zoo {
     }
   }
 
-  private static let known = "linear, logistic, mlp:WIDTH[,WIDTH…], cnn, FILE.yaml"
+  private static let known =
+    "linear, logistic, mlp:WIDTH[,WIDTH…], cnn, resnet:DEPTH, inception, FILE.yaml"
 
   private static func widths(_ list: String, in name: String) throws -> [Int] {
     try list.split(separator: ",", omittingEmptySubsequences: false).map { text in

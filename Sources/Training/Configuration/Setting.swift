@@ -84,7 +84,9 @@ package struct Setting {
       ) { configuration, text in
         configuration.decayExclude = Set(
           try text.split(separator: ",").map { word in
-            guard let role = Parameter.Role(rawValue: String(word)), role != .weight else {
+            guard let role = Parameter.Role(rawValue: String(word)),
+              role == .bias || role == .norm
+            else {
               throw refusal("decay-exclude", text, "bias, norm or bias,norm")
             }
             return role
