@@ -99,7 +99,10 @@ struct PlanCompiler {
       forward.append(compiled.forward)
       backward.append(contentsOf: compiled.backward)
       let parameterCount = nodes[id].inputs.reduce(0) {
-        if case .parameter(let parameter) = nodes[$1].kind { $0 + parameter.count } else { $0 }
+        guard case .parameter(let parameter) = nodes[$1].kind, parameter.statistic == nil else {
+          return $0
+        }
+        return $0 + parameter.count
       }
       // How an image lies is no layer's business.
       if operation is LayoutChange { continue }

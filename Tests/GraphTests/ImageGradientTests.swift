@@ -99,6 +99,21 @@ import Testing
       })
   }
 
+  static func softmaxCase(
+    _ name: String, _ row: @escaping @Sendable ([Double]) -> [Double]
+  ) -> Case {
+    Case(
+      name: name, parameters: ["x": [3, 17]],
+      model: { p in
+        let x = Graph.tanh(p("x"))
+        return (name == "softmax" ? softmax(x) : logSoftmax(x)) + x
+      },
+      reference: { p in
+        let x = Reference.matrix(p["x"].values.map { Reference.value(.tanh, $0) }, 17)
+        return Array4([3, 17], x.flatMap { values in zip(row(values), values).map { $0 + $1 } })
+      })
+  }
+
   static let cases: [Case] =
     norms + [
       convolution("conv", x: [2, 3, 6, 5], weight: [4, 3, 3, 3]),

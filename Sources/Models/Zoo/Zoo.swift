@@ -20,6 +20,7 @@ package enum Zoo {
     case ("linear", nil), ("logistic", nil): return LinearModel(context)
     case ("mlp", _):
       return MLP(context, hidden: try widths(arguments ?? "128", in: name))
+    case ("perceptron", nil): return Perceptron(context)
     case ("cnn", nil): return CNN(context)
     case ("resnet", _):
       guard let model = Int(arguments ?? "20").flatMap({ ResNet(context, depth: $0) }) else {
@@ -28,7 +29,7 @@ package enum Zoo {
       }
       return model
     case ("inception", nil): return Inception(context)
-    case ("perceptron", _), ("resnet", _), ("inception", _), ("rnn", _), ("lstm", _),
+    case ("resnet", _), ("inception", _), ("rnn", _), ("lstm", _),
       ("gru", _), ("gpt", _), ("bert", _):
       throw Failure.usage(
         "model \(name): not built yet in this version", remedy: "Models that are: \(known)")
@@ -38,7 +39,7 @@ package enum Zoo {
   }
 
   private static let known =
-    "linear, logistic, mlp:WIDTH[,WIDTH…], cnn, resnet:DEPTH, inception, FILE.yaml"
+    "linear, perceptron, logistic, mlp:WIDTH[,WIDTH…], cnn, resnet:DEPTH, inception, FILE.yaml"
 
   private static func widths(_ list: String, in name: String) throws -> [Int] {
     try list.split(separator: ",", omittingEmptySubsequences: false).map { text in
