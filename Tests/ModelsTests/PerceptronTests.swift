@@ -1,4 +1,5 @@
 import Basics
+import CKernels
 import Graph
 import Models
 import TestSupport
@@ -17,8 +18,9 @@ import Testing
       let sums = try run.run(x, targets: [Float(label)], takesClasses: true)
       var loss: Float = 0
       for unit in 0..<3 {
-        let z = zip(weights[unit], x + [1]).reduce(0) { $0 + $1.0 * $1.1 }
-        let error = Float((unit == label ? 1 : 0) - (z > 0 ? 1 : 0))
+        var z: Float = 0
+        for (weight, value) in zip(weights[unit], x + [1]) { z += weight * value }
+        let error: Float = (unit == label ? 1 : 0) - (z > 0 ? 1 : 0)
         loss -= error * z
         for (position, value) in (x + [1]).enumerated() { weights[unit][position] += error * value }
       }
@@ -35,15 +37,15 @@ import Testing
   @Test func separates() throws {
     let model = Perceptron(ModelContext(sampleShape: [2], outputs: 2))
     let run = try PlanRun([1, 2], .perceptron) { model($0) }
+    func side(_ x: [Float]) -> Float { x[0] - 2 * x[1] + 0.5 }
     let samples = (0..<60).map { randomValues(2, stream: UInt64($0)) }.filter {
-      abs($0[0] - 2 * $0[1] + 0.5) > 0.2
+      abs(side($0)) > 0.2
     }
-    func label(_ x: [Float]) -> Float { x[0] - 2 * x[1] + 0.5 > 0 ? 1 : 0 }
     var wrong = 1
     for _ in 0..<200 where wrong > 0 {
       wrong = 0
       for x in samples {
-        try run.run(x, targets: [label(x)], takesClasses: true)
+        try run.run(x, targets: [side(x) > 0 ? 1 : 0], takesClasses: true)
         if run.names.contains(where: { run.gradient($0).contains { $0 != 0 } }) { wrong += 1 }
         for name in run.names {
           run[name] = zip(run[name], run.gradient(name)).map { $0 - $1 }
