@@ -44,5 +44,8 @@ package struct ParameterLayout: Sendable, Equatable {
   }
 
   /// The number of trainable numbers, as `inspect` and the reports count them.
-  package var parameterCount: Int { entries.reduce(0) { $0 + $1.parameter.count } }
+  package var parameterCount: Int { trainable.reduce(0) { $0 + $1.parameter.count } }
+
+  /// What an optimizer updates and keeps state for: all but running statistics.
+  package var trainable: [Entry] { entries.filter { $0.parameter.statistic == nil } }
 }

@@ -9,26 +9,27 @@ final class SliceUpdater {
   private let memory: RunMemory
   private let arena: NodeArena
   private let reducer: GradientReducer
-  private let tree: CanonicalTree
+  private let division: WorkDivision
   private let layout: ParameterLayout
   private let optimizer: any Optimizer
   private let penalty: Penalty
   private let clipping: Clipping
   private let penalizes: [Bool]
   private let decays: [Bool]
+  private let statistics: [RunningStatistic?]
   private let state: UnsafeMutableBufferPointer<UnsafeMutablePointer<Float>>
   private let leafValues: AlignedBuffer<Double>
   private let blockValues: AlignedBuffer<Double>
 
   init(
-    memory: RunMemory, reducer: GradientReducer, tree: CanonicalTree, layout: ParameterLayout,
+    memory: RunMemory, reducer: GradientReducer, division: WorkDivision, layout: ParameterLayout,
     optimizer: any Optimizer, penalty: Penalty, clipping: Clipping,
     decayExclude: Set<Parameter.Role>
   ) {
     self.memory = memory
     arena = memory.arena
     self.reducer = reducer
-    self.tree = tree
+    self.division = division
     self.layout = layout
     self.optimizer = optimizer
     self.penalty = penalty
@@ -37,8 +38,9 @@ final class SliceUpdater {
     decays = layout.blocks.map {
       !decayExclude.contains(layout.entries[$0.entry].parameter.role)
     }
+    statistics = layout.blocks.map { layout.entries[$0.entry].parameter.statistic }
     state = .allocate(capacity: max(1, arena.state.count))
-    leafValues = AlignedBuffer(count: tree.nodes.count)
+    leafValues = AlignedBuffer(count: division.tree.nodes.count)
     blockValues = AlignedBuffer(count: max(1, layout.blocks.count))
   }
 
@@ -46,10 +48,10 @@ final class SliceUpdater {
 
   /// Sums over all leaves of the step, in tree order. Valid between the step's barriers.
   func leafSum(_ value: (NodeArena.LeafSums) -> Double) -> Double {
-    for leaf in 0..<tree.leafCount {
+    for leaf in 0..<division.tree.leafCount {
       leafValues.pointer[leaf] = value(arena.leaves[leaf])
     }
-    return tree.sum(leafValues.pointer)
+    return division.tree.sum(leafValues.pointer)
   }
 
   /// The 2-norm of the last step's mean gradient, before clipping.
@@ -70,12 +72,17 @@ final class SliceUpdater {
   ///
   /// One pass over the slices; two, and all ranks meet between, where the norm must be known
   /// first.
-  func update(scalars: StepScalars) throws {
+  /// - Parameter batch: samples of the step, over all leaves.
+  func update(scalars: StepScalars, batch: Int) throws {
     arena.enter(.reducing)
     let weight = Float(leafSum { $0.weight })
     let needsNorm = clipping.norm != nil
     try reducer.exchangeSums()
     try reducer.reduceSlices(keeps: needsNorm) { block, range, gradient in
+      if statistics[block] != nil {
+        if !needsNorm { follow(block, range, gradient, batch: batch) }
+        return
+      }
       ck_divide(gradient, weight, range.count)
       let parameters = arena.parameters + range.lowerBound
       if penalty.isActive {
@@ -97,10 +104,23 @@ final class SliceUpdater {
     guard norm.isFinite else { return }
     let factor = clipping.factor(norm: norm)
     try reducer.visitKept { block, range, gradient in
+      if statistics[block] != nil { return follow(block, range, gradient, batch: batch) }
       apply(scalars, block, range, gradient, factor: factor)
     } didFinish: { bucket in
       try memory.startSharingParameters(bucket: bucket)
     }
+  }
+
+  /// Moves a running statistic: `sum` is over the values of all leaves.
+  private func follow(
+    _ block: Int, _ range: Range<Int>, _ sum: UnsafeMutablePointer<Float>, batch: Int
+  ) {
+    guard let statistic = statistics[block] else { return }
+    let count = division.statisticCount(
+      valuesPerSample: statistic.valuesPerSample, batch: batch)
+    if count == 0 { return }
+    ck_update_statistic(
+      arena.parameters + range.lowerBound, sum, statistic.momentum, Double(count), range.count)
   }
 
   private func apply(

@@ -69,13 +69,13 @@ package final class Trainer {
   func trainStep() throws -> Directive {
     if group.isFirst { board.pointee.directive = coordinator.directive(step: step) }
     arena.own.pointee.waitNanoseconds = 0
-    try worker.computeGradients(step: step)
+    let batch = try worker.computeGradients(step: step)
 
     try memory.gatherVotes()
     let directive = board.pointee.directive
     let votes = arena.votes()
     let loss = updater.leafSum { $0.loss } / updater.leafSum { $0.weight }
-    if !votes.hasNonFinite { try updater.update(scalars: directive.scalars) }
+    if !votes.hasNonFinite { try updater.update(scalars: directive.scalars, batch: batch) }
 
     try memory.gatherParameters()
     step += 1

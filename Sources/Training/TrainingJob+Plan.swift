@@ -143,7 +143,7 @@ extension TrainingJob {
         arena: memory.arena, reducer: reducer, division: built.division, plans: built.plans,
         assembler: assembler, sampler: sampler, seed: configuration.seed),
       updater: SliceUpdater(
-        memory: memory, reducer: reducer, tree: built.division.tree, layout: built.plans.layout,
+        memory: memory, reducer: reducer, division: built.division, layout: built.plans.layout,
         optimizer: built.optimizer, penalty: configuration.penalty,
         clipping: configuration.clipping, decayExclude: configuration.decayExclude),
       evaluator: Evaluator(

@@ -158,7 +158,10 @@ extension TrainingJob {
     for block in built.division.ownBlocks(of: group.position) {
       let entry = layout.entries[layout.blocks[block].entry]
       let range = layout.blocks[block].range
-      entry.parameter.initializer.fill(
+      let initializer =
+        configuration.initialization?.initializer(of: entry.parameter)
+        ?? entry.parameter.initializer
+      initializer.fill(
         arena.parameters + range.lowerBound,
         range: range.lowerBound - entry.offset..<range.upperBound - entry.offset,
         name: entry.parameter.name, seed: configuration.seed)

@@ -39,9 +39,13 @@ struct TrainOptions: ParsableArguments {
 
   // Model
   @Option(
-    help: ArgumentHelp("linear, logistic, mlp:128,64 or a model FILE.yaml.", valueName: "name|file")
+    help: ArgumentHelp(
+      "linear, perceptron, logistic, mlp:128,64, cnn, resnet:20, inception or a model FILE.yaml.",
+      valueName: "name|file")
   )
   var model: String?
+  @Option(help: "Start of the weights: he, xavier, lecun or normal (default: each layer's own).")
+  var `init`: String?
   @Option(help: ArgumentHelp("Initial weights by name.", valueName: "file.safetensors"))
   var initWeights: String?
 

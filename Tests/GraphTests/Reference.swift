@@ -46,6 +46,13 @@ enum Reference {
       return zip(output, targets).reduce(0) { sum, row in
         sum + log(row.0.reduce(0) { $0 + exp($1) }) - row.0[Int(row.1)]
       }
+    case .perceptron:
+      return zip(output, targets).reduce(0) { sum, row in
+        sum
+          + row.0.enumerated().reduce(0) {
+            $0 + max(0, $1.offset == Int(row.1) ? -$1.element : $1.element)
+          }
+      }
     }
   }
 

@@ -36,4 +36,14 @@ void ck_mean_squared_error(const float *prediction, const float *target, float *
 /// out = softmax of each row; out may be `logits`.
 void ck_softmax(const float *logits, float *out, size_t rows, size_t classes);
 
+/// dx = y·(dy - Σ dy·y) of each row of a softmax's result y.
+void ck_softmax_backward(const float *y, const float *dy, float *dx, size_t rows, size_t classes);
+
+/// out = x - max - log Σ e^(x - max) of each row.
+void ck_log_softmax(const float *logits, float *out, size_t rows, size_t classes);
+
+/// dx = dy - e^y·Σ dy of each row of a log-softmax's result y.
+void ck_log_softmax_backward(const float *y, const float *dy, float *dx, size_t rows,
+                             size_t classes);
+
 #endif

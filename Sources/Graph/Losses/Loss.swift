@@ -8,6 +8,9 @@ import CKernels
 package enum Loss: Sendable, Equatable {
   /// Against one class a position: outputs `[batch, …, classes]`, targets `[batch, …]` of `Int32`.
   case classes(ClassLoss)
+  /// Threshold units against one class a position: Rosenblatt's perceptron criterion, whose
+  /// gradient step w −= lr·(y − target)·x is the perceptron rule. Outputs and targets as above.
+  case perceptron
   /// Against one value an element: targets of the output's shape.
   case elements(ElementLoss)
 
@@ -16,12 +19,14 @@ package enum Loss: Sendable, Equatable {
   /// PyTorch's `MSELoss`.
   package static let meanSquaredError = Loss.elements(.meanSquaredError)
 
-  package static let names = ["cross-entropy"] + ElementLoss.allCases.map(\.rawValue)
+  package static let names = ["cross-entropy", "perceptron"] + ElementLoss.allCases.map(\.rawValue)
 
   /// The loss of this name with its default settings.
   package init?(named name: String) {
     if name == "cross-entropy" {
       self = .crossEntropy
+    } else if name == "perceptron" {
+      self = .perceptron
     } else if let loss = ElementLoss(rawValue: name) {
       self = .elements(loss)
     } else {
@@ -32,13 +37,14 @@ package enum Loss: Sendable, Equatable {
   package var name: String {
     switch self {
     case .classes: "cross-entropy"
+    case .perceptron: "perceptron"
     case .elements(let loss): loss.rawValue
     }
   }
 
   /// Whether targets are class indices (`Int32`) rather than values (`Float`).
   package var takesClasses: Bool {
-    if case .classes = self { true } else { false }
+    if case .elements = self { false } else { true }
   }
 
   /// Targets a sample has, for a model output of shape `[batch, …]`: for classes one a position.
@@ -68,6 +74,16 @@ package enum Loss: Sendable, Equatable {
         let rows = shape.count / classes
         pointers[1].withMemoryRebound(to: Int32.self, capacity: rows) { labels in
           loss.run(pointers[0], labels, gradient, rows: rows, classes: classes, sums: sums)
+        }
+      case .perceptron:
+        let classes = shape[shape.rank - 1]
+        let rows = shape.count / classes
+        pointers[1].withMemoryRebound(to: Int32.self, capacity: rows) { labels in
+          // A metric: training does without.
+          if gradient == nil {
+            sums.pointee.correct += Double(ck_count_correct(pointers[0], labels, rows, classes))
+          }
+          ck_perceptron(pointers[0], labels, gradient, rows, classes, sums)
         }
       case .elements(let loss):
         loss.run(pointers[0], pointers[1], gradient, count: shape.count, sums: sums)

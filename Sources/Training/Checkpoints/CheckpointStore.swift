@@ -92,7 +92,7 @@ package struct CheckpointStore {
   /// State arrays by name: `exp_avg.0.weight`.
   private func stateEntries(_ arena: NodeArena) -> [Safetensors.Entry] {
     zip(stateNames, arena.state).flatMap { state, base in
-      layout.entries.map {
+      layout.trainable.map {
         Safetensors.Entry(
           name: "\(state).\($0.parameter.name)", shape: $0.parameter.shape,
           data: UnsafePointer(base + $0.offset))
@@ -107,7 +107,7 @@ package struct CheckpointStore {
     guard optimizer else { return }
     let file = try SafetensorsFile(path: checkpoint.path + "/optimizer.safetensors")
     for (state, base) in zip(stateNames, arena.state) {
-      for entry in layout.entries {
+      for entry in layout.trainable {
         let values = try file.floats(
           "\(state).\(entry.parameter.name)", shape: entry.parameter.shape)
         (base + entry.offset).update(from: values, count: values.count)

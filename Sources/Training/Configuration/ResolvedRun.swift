@@ -23,7 +23,9 @@ extension RunConfiguration {
       throw Failure.usage("task: \(asked.rawValue) does not fit the targets of \(data)")
     }
     result.task = task
-    result.loss = loss ?? (isClassification ? .crossEntropy : .meanSquaredError)
+    let isPerceptron = model == "perceptron"
+    result.loss =
+      loss ?? (isPerceptron ? .perceptron : isClassification ? .crossEntropy : .meanSquaredError)
     if result.loss?.takesClasses != isClassification {
       throw Failure.usage(
         "loss: \(result.loss?.name ?? "") does not fit \(task.rawValue)",
@@ -34,9 +36,11 @@ extension RunConfiguration {
     }
     let isDigits = data == "digits"
     result.model = model ?? (isDigits ? "mlp:64" : isClassification ? "mlp:128" : "linear")
-    result.optimizer = optimizer ?? "adam"
+    // The perceptron rule: every error moves the weights by the sample itself.
+    result.optimizer = optimizer ?? (isPerceptron ? "sgd" : "adam")
     result.learningRate =
-      learningRate ?? OptimizerRegistry.defaultLearningRate(result.optimizer ?? "adam")
+      learningRate ?? (isPerceptron && optimizer == nil ? 1 : nil)
+      ?? OptimizerRegistry.defaultLearningRate(result.optimizer ?? "adam")
     _ = try OptimizerRegistry.make(result.optimizer ?? "adam", hyperParameters)
     if epochs == nil && steps == nil { result.epochs = isDigits ? 20 : 5 }
     if trainCount < 1 {

@@ -20,6 +20,7 @@ package struct RunConfiguration: Sendable, Equatable {
 
   // Model
   package var model: String?
+  package var initialization: WeightInitialization?
   package var initWeights: String?
 
   // Optimization

@@ -48,6 +48,13 @@ package struct Setting {
       flag("no-shuffle", \.noShuffle),
       flag("drop-last", \.dropLast),
       optionalText("model", \.model),
+      Setting("init", print: { $0.initialization?.rawValue }) { configuration, text in
+        guard let rule = WeightInitialization(rawValue: text) else {
+          let rules = WeightInitialization.allCases.map(\.rawValue)
+          throw refusal("init", text, rules.joined(separator: " or "))
+        }
+        configuration.initialization = rule
+      },
       optionalText("init-weights", \.initWeights),
     ]
   }
@@ -84,7 +91,9 @@ package struct Setting {
       ) { configuration, text in
         configuration.decayExclude = Set(
           try text.split(separator: ",").map { word in
-            guard let role = Parameter.Role(rawValue: String(word)), role != .weight else {
+            guard let role = Parameter.Role(rawValue: String(word)),
+              role == .bias || role == .norm
+            else {
               throw refusal("decay-exclude", text, "bias, norm or bias,norm")
             }
             return role
