@@ -216,28 +216,6 @@ final class Journal {
   }
 }
 
-extension Evaluation {
-  /// The object of `metrics.jsonl`.
-  package func line(step: Int) -> JSONLine {
-    var line = JSONLine()
-    line.add("kind", "eval")
-    line.add("split", split.rawValue)
-    line.add("step", step)
-    line.add("loss", loss)
-    if let accuracy { line.add("accuracy", accuracy) }
-    if let meanAbsoluteError { line.add("mae", meanAbsoluteError) }
-    line.add("n", count)
-    return line
-  }
-
-  /// "val loss 0.1234  accuracy 0.9650  (n = 179)".
-  package var summary: String {
-    "\(split.rawValue) loss \(Format.short(loss))"
-      + (accuracy.map { "  accuracy \(Format.fixed($0, 4))" } ?? "")
-      + (meanAbsoluteError.map { "  mae \(Format.short($0))" } ?? "") + "  (n = \(count))"
-  }
-}
-
 extension RunConfiguration {
   /// Where and how a run was called, which no checkpoint needs and none may decide.
   static let placeSettings: Set<String> = [

@@ -2,6 +2,7 @@ import Basics
 package import DataParallel
 package import Datasets
 import FoundationEssentials
+import Graph
 import MPI
 
 /// A data set in memory, once a node: its parts, its split, its standardization.
@@ -82,6 +83,22 @@ package final class LoadedData {
         throw Failure.badData(
           "host \(MPIRuntime.processorName) found other data than the first rank's host",
           remedy: "Copy the same files to every host.")
+      }
+    }
+  }
+
+  /// - Throws: `Failure.badData` naming the first target the loss has no meaning for.
+  func checkTargets(for loss: Loss) throws {
+    guard loss.takesProbabilities, case .values(let width) = description.target else { return }
+    let values = AlignedBuffer<Float>(count: width)
+    for part in DatasetPart.allCases {
+      for row in 0..<dataset.rows(part) {
+        dataset.copyValues(row: row, part: part, to: values.pointer)
+        if let bad = values.elements.first(where: { !(0...1).contains($0) }) {
+          throw Failure.badData(
+            "\(description.name): \(part.rawValue) row \(row) has the target \(bad), which is no "
+              + "probability", remedy: "Use a loss of values, as mse.")
+        }
       }
     }
   }

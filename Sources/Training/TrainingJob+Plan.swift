@@ -72,7 +72,7 @@ extension TrainingJob {
     let evaluated = [data.split.validationCount, data.dataset.rows(.test)]
     let plans = try PlanCache(
       model: model, sampleShape: data.description.featureShape,
-      loss: configuration.loss ?? .crossEntropy, engine: engine, training: training,
+      loss: configuration.makeLoss(for: data.description), engine: engine, training: training,
       evaluation: evaluated.reduce(into: []) {
         $0.formUnion(Evaluator.chunkSizes($1, chunk: configuration.evalBatch))
       })
@@ -113,7 +113,12 @@ extension TrainingJob {
       split: data.split, seed: configuration.seed, shuffles: !configuration.noShuffle,
       batchCount: configuration.batchCount(trainCount: trainCount),
       stepsPerEpoch: configuration.stepsPerEpoch(trainCount: trainCount))
-    let assembler = BatchAssembler(data: data, loss: configuration.loss ?? .crossEntropy)
+    let loss = try group.agree {
+      let loss = try configuration.makeLoss(for: data.description)
+      try data.checkTargets(for: loss)
+      return loss
+    }
+    let assembler = BatchAssembler(data: data, loss: loss)
     let totalSteps = configuration.totalSteps(trainCount: trainCount)
     let coordinator = try group.agree {
       let schedule = try Schedule(

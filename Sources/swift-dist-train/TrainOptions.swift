@@ -97,8 +97,20 @@ struct TrainOptions: ParsableArguments {
   var clipNorm: String?
   @Option(help: "Clip each element of the mean gradient.")
   var clipValue: String?
-  @Option(help: "cross-entropy or mse; inferred from the targets.")
+  @Option(
+    help: ArgumentHelp(
+      """
+      cross-entropy, hinge:margin=1, kl, bce, mse, half-mse, mae, huber:delta=1 or \
+      smooth-l1:beta=1; inferred from the targets. Losses of values see classes as one-hot values, \
+      cross-entropy and kl see values as probabilities.
+      """, valueName: "name[:key=value]"))
   var loss: String?
+  @Option(help: "cross-entropy: the share of the target spread over all classes (default 0).")
+  var labelSmoothing: String?
+  @Option(
+    help: ArgumentHelp(
+      "cross-entropy: a weight a class, in the order of the classes.", valueName: "w,w,…"))
+  var classWeights: String?
   @Option(help: "Seed of weights, split and order (default 0).")
   var seed: String?
   @Option(help: "Stop as diverged (76) after this many non-finite steps in a row (default 10).")

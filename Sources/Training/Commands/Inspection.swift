@@ -33,7 +33,7 @@ package enum Inspection {
         input: Shape([1] + description.featureShape), model: { model($0) }))
     let plans = try PlanCache(
       model: model, sampleShape: description.featureShape,
-      loss: configuration.loss ?? .crossEntropy, engine: ComputeEngine(), training: [leaf],
+      loss: configuration.makeLoss(for: description), engine: ComputeEngine(), training: [leaf],
       evaluation: Evaluator.chunkSizes(split.validationCount, chunk: configuration.evalBatch))
     let optimizer = try OptimizerRegistry.make(
       configuration.optimizer ?? "adam", configuration.hyperParameters)

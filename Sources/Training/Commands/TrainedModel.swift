@@ -89,7 +89,7 @@ package final class ModelSession {
     rows = try group.agree {
       try ModelSession.rows(of: loaded, split: split, isOwnData: spec == nil)
     }
-    let loss = configuration.loss ?? .crossEntropy
+    let loss = try group.agree { try configuration.makeLoss(for: model.state.dataset) }
     assembler = BatchAssembler(data: loaded, loss: loss)
     let engine = try ComputeEngine(threads: configuration.threads ?? 1)
     let chunk = configuration.evalBatch
@@ -144,11 +144,17 @@ package final class ModelSession {
   }
 
   /// Loss and metrics, the same on every rank and for any number of them. Collective.
-  package func evaluate() throws -> Evaluation {
-    try Evaluator(
+  ///
+  /// - Parameter k: asks for a report of the classes, with the share of labels among the k largest
+  ///   outputs.
+  /// - Throws: `Failure.usage` where there are no classes to report.
+  package func evaluate(classesTopK k: Int?) throws -> (Evaluation, ClassReport?) {
+    var report = try group.agree { try k.map { try ClassReport(of: data.description, k: $0) } }
+    let evaluation = try Evaluator(
       memory: memory, group: group, plans: plans, assembler: assembler,
       chunkSize: configuration.evalBatch
-    ).evaluate(rows)
+    ).evaluate(rows, report: &report)
+    return (evaluation, report)
   }
 
   /// The model's outputs, one row a sample in the data's own order, whole on the first node.

@@ -1,7 +1,7 @@
 import Basics
 package import DataParallel
 package import Datasets
-import Graph
+package import Graph
 package import Models
 import Optimizers
 
@@ -23,12 +23,8 @@ extension RunConfiguration {
       throw Failure.usage("task: \(asked.rawValue) does not fit the targets of \(data)")
     }
     result.task = task
-    result.loss = loss ?? (isClassification ? .crossEntropy : .meanSquaredError)
-    if result.loss?.takesClasses != isClassification {
-      throw Failure.usage(
-        "loss: \(result.loss?.name ?? "") does not fit \(task.rawValue)",
-        remedy: "Use \(isClassification ? "cross-entropy" : "mse") for these targets.")
-    }
+    result.loss = loss ?? (isClassification ? "cross-entropy" : "mse")
+    _ = try result.makeLoss(for: description)
     if monitor == .valAccuracy && !isClassification {
       throw Failure.usage("monitor: val-accuracy needs a classification")
     }
@@ -54,6 +50,20 @@ extension RunConfiguration {
     result.logicalRanks =
       logicalRanks ?? LogicalRanks(count: worldSize, groupSize: ranksPerNode ?? worldSize)
     return result
+  }
+
+  /// The loss, fitted to what the data gives it to compare with.
+  package func makeLoss(for description: DatasetDescription) throws -> Loss {
+    let targets: Loss.Targets =
+      switch description.target {
+      case .classes(let names): .classes(count: names.count)
+      case .values(let width): .values(width: width)
+      }
+    return try Loss(
+      parsing: loss ?? "cross-entropy",
+      settings: ClassSettings(
+        smoothing: labelSmoothing, weights: classWeights.map { $0.map(Float.init) }),
+      targets: targets)
   }
 
   /// Samples an optimizer step; never more than there are.
