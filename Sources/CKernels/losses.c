@@ -82,17 +82,16 @@ CK_CLONES void ck_hinge(const float *outputs, const int32_t *labels, float *grad
       continue;
     }
     const float at_label = x[label];
-    double row = 0;
-    size_t wrong = 0;
+    double row = 0, slopes = 0;
     for (size_t c = 0; c < classes; c++) {
-      const float short_by = margin - at_label + x[c];
-      // Also where it is NaN.
-      const int counts = !(short_by <= 0) && c != (size_t)label;
-      row += counts ? (double)short_by : 0;
-      wrong += (size_t)counts;
-      if (g) g[c] = counts ? share : 0;
+      const float short_by = c == (size_t)label ? 0 : margin - at_label + x[c];
+      // NaN is neither and stays.
+      const float slope = short_by > 0 ? share : short_by <= 0 ? 0 : short_by;
+      row += short_by <= 0 ? 0 : (double)short_by;
+      slopes += (double)slope;
+      if (g) g[c] = slope;
     }
-    if (g) g[label] = -share * (float)wrong;
+    if (g) g[label] = -(float)slopes;
     loss += row / (double)classes;
     weight += 1;
   }

@@ -3,7 +3,7 @@ import CKernels
 import DataParallel
 import Datasets
 import Logging
-package import Reports
+import Reports
 
 /// What a finished step looked like.
 struct StepReport {
@@ -137,7 +137,8 @@ final class Journal {
       step: step, epoch: epoch, samples: samplesBefore(step),
       settings: ConfigurationSources.values(of: configuration.withoutPlace),
       dataset: description, standardization: standardization, stopping: coordinator.stopping,
-      skipped: coordinator.skipped, updates: coordinator.updates, best: coordinator.best,
+      plateau: coordinator.plateau, skipped: coordinator.skipped, updates: coordinator.updates,
+      best: coordinator.best,
       modelFile: modelFile)
     do {
       guard ck_all_finite(arena.parameters, arena.sizes.parameters) != 0 else {

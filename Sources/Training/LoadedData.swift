@@ -30,7 +30,12 @@ package final class LoadedData {
     let description = try group.agree {
       try JSONDecoder().decode(DatasetDescription.self, from: Data(bytes))
     }
-    try LoadedData.compareHosts(bytes, group)
+    // A stale copy on one host would train on other rows.
+    try group.requireSame(
+      bytes,
+      else: .badData(
+        "host \(MPIRuntime.processorName) found other data than the first rank's host",
+        remedy: "Copy the same files to every host."))
     let segment = try group.agree {
       try SharedSegment(
         in: group, byteCount: description.byteCount, purpose: "the data set \(spec)")
@@ -72,19 +77,6 @@ package final class LoadedData {
     try all.withUnsafeMutableBufferPointer { try group.world.allreduce($0, .sum) }
     let chunks = (0..<count).map { Moments(flattened: all[$0 * width..<($0 + 1) * width]) }
     return Standardization(Moments.combined(chunks))
-  }
-
-  /// Hosts must have found the same data: a stale copy on one of them would train on other rows.
-  private static func compareHosts(_ description: [UInt8], _ group: RankGroup) throws {
-    let hash = stableHash(description)
-    let first = try group.world.broadcast(value: hash)
-    try group.agree {
-      if hash != first {
-        throw Failure.badData(
-          "host \(MPIRuntime.processorName) found other data than the first rank's host",
-          remedy: "Copy the same files to every host.")
-      }
-    }
   }
 
   /// - Throws: `Failure.badData` naming the first target the loss has no meaning for.

@@ -15,24 +15,8 @@ extension TrainingJob {
     let choice: LoadedData.StandardizationChoice =
       standardization.map { .stored($0) } ?? (configuration.standardize ? .compute : .none)
     return try LoadedData(
-      group: group, spec: configuration.data, options: dataOptions(configuration),
-      split: { try split($0, configuration) }, standardize: choice)
-  }
-
-  func dataOptions(_ configuration: RunConfiguration) -> DataOptions {
-    DataOptions(
-      target: configuration.target, task: configuration.task,
-      testData: configuration.testData, validationData: configuration.validationData)
-  }
-
-  func split(
-    _ description: DatasetDescription, _ configuration: RunConfiguration
-  ) throws -> DataSplit {
-    try DataSplit(
-      trainRows: description.rows[.train] ?? 0,
-      explicitValidationRows: description.rows[.validation] ?? 0,
-      validationFraction: configuration.validationFraction, seed: configuration.seed,
-      shuffle: !configuration.noShuffle)
+      group: group, spec: configuration.data, options: configuration.dataOptions(),
+      split: configuration.split, standardize: choice)
   }
 
   func makeModel(
@@ -121,9 +105,7 @@ extension TrainingJob {
     let assembler = BatchAssembler(data: data, loss: loss)
     let totalSteps = configuration.totalSteps(trainCount: trainCount)
     let coordinator = try group.agree {
-      let schedule = try Schedule(
-        parsing: configuration.schedule, baseRate: configuration.learningRate ?? 1e-3,
-        warmup: configuration.warmup, stepsPerEpoch: sampler.stepsPerEpoch, totalSteps: totalSteps)
+      let schedule = try configuration.makeSchedule(trainCount: trainCount)
       return try Coordinator(
         configuration: configuration, schedule: schedule, optimizer: built.optimizer,
         stepsPerEpoch: sampler.stepsPerEpoch, totalSteps: totalSteps,

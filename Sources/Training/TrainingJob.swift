@@ -72,8 +72,9 @@ package struct TrainingJob {
     modelFile = try readModelFile(resumed: nil, console: console)
     let asked = sources.configuration
     let (description, trainCount) = try group.agree {
-      let description = try datasetSource(named: asked.data, options: dataOptions(asked)).describe()
-      return (description, try split(description, asked).trainCount)
+      let description = try datasetSource(named: asked.data, options: asked.dataOptions())
+        .describe()
+      return (description, try asked.split(description).trainCount)
     }
     return sources.describe(try resolve(description, trainCount: trainCount))
   }

@@ -43,7 +43,7 @@ extension Integration {
       let confusion = try #require(one.object["confusion"] as? [[Int]])
       #expect(confusion.count == 10 && confusion.joined().reduce(0, +) == 179)
       let correct = confusion.indices.reduce(0) { $0 + confusion[$1][$1] }
-      #expect(try one.number("accuracy") == Double(correct) / 179)
+      #expect(try Double(one.literal("accuracy")) == Double(correct) / 179)
       #expect(try one.number("top3") >= one.number("accuracy"))
       let rows = try String(contentsOfFile: table, encoding: .utf8).split(separator: "\n")
       #expect(rows.count == 11 && rows[1].split(separator: ",").count == 15)

@@ -1,4 +1,4 @@
-package import Basics
+import Basics
 
 extension Loss {
   /// What the data gives a loss to compare with.

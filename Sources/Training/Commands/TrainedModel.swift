@@ -72,19 +72,11 @@ package final class ModelSession {
     self.group = group
     let configuration = try group.agree { try model.configuration() }
     self.configuration = configuration
-    let options = DataOptions(
-      target: configuration.target, task: configuration.task,
-      testData: spec == nil ? configuration.testData : nil,
-      validationData: spec == nil ? configuration.validationData : nil,
-      requireTarget: needsTargets, expected: model.state.dataset)
+    let asked = spec.map(configuration.applied) ?? configuration
     let loaded = try LoadedData(
-      group: group, spec: spec ?? configuration.data, options: options,
-      split: {
-        try DataSplit(
-          trainRows: $0.rows[.train] ?? 0, explicitValidationRows: $0.rows[.validation] ?? 0,
-          validationFraction: spec == nil ? configuration.validationFraction : 0,
-          seed: configuration.seed, shuffle: !configuration.noShuffle)
-      }, standardize: model.state.standardization.map { .stored($0) } ?? .none)
+      group: group, spec: asked.data,
+      options: asked.dataOptions(requireTarget: needsTargets, expected: model.state.dataset),
+      split: asked.split, standardize: model.state.standardization.map { .stored($0) } ?? .none)
     data = loaded
     rows = try group.agree {
       try ModelSession.rows(of: loaded, split: split, isOwnData: spec == nil)

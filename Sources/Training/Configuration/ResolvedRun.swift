@@ -47,6 +47,7 @@ extension RunConfiguration {
     if result.stepsPerEpoch(trainCount: trainCount) == 0 {
       throw Failure.usage("drop-last: the only batch of an epoch is short and would be dropped")
     }
+    _ = try result.makeSchedule(trainCount: trainCount)
     result.logicalRanks =
       logicalRanks ?? LogicalRanks(count: worldSize, groupSize: ranksPerNode ?? worldSize)
     return result

@@ -105,7 +105,12 @@ package struct Setting {
       optionalText("warmup", \.warmup),
       optionalNumber("clip-norm", \.clipping.norm, "above 0, finite") { $0 > 0 && $0.isFinite },
       optionalNumber("clip-value", \.clipping.value, "above 0, finite") { $0 > 0 && $0.isFinite },
-      optionalText("loss", \.loss),
+      Setting("loss", print: { $0.loss }) { configuration, text in
+        guard Loss.names.contains(String(text.prefix { $0 != ":" })) else {
+          throw refusal("loss", text, Loss.names.joined(separator: ", "))
+        }
+        configuration.loss = text
+      },
       number("label-smoothing", \.labelSmoothing, "0 ≤ smoothing < 1") { $0 >= 0 && $0 < 1 },
       Setting(
         "class-weights",
