@@ -33,19 +33,26 @@ package final class NodeArena {
     package func byteCount(ranks: Int) -> Int { Layout(self, ranks: ranks).byteCount }
   }
 
-  /// Sums of one leaf or one evaluation chunk, a cache line each.
+  /// Sums of one leaf or one evaluation chunk, a cache line each; metrics of chunks only.
   package struct LeafSums: BitwiseCopyable, Sendable {
     package var loss = 0.0
     package var weight = 0.0
+    package var count = 0.0
     package var correct = 0.0
     package var absolute = 0.0
-    private var padding: (Double, Double, Double, Double) = (0, 0, 0, 0)
+    package var squared = 0.0
+    package var mean = 0.0
+    package var spread = 0.0
     package init() {}
-    package init(_ sums: ck_loss_sums) {
+    package init(_ sums: ck_loss_sums, _ metrics: ck_metric_sums = ck_metric_sums()) {
       loss = sums.loss
       weight = sums.weight
-      correct = sums.correct
-      absolute = sums.absolute
+      count = metrics.count
+      correct = metrics.correct
+      absolute = metrics.absolute
+      squared = metrics.squared
+      mean = metrics.mean
+      spread = metrics.spread
     }
   }
 

@@ -3,7 +3,7 @@ import CKernels
 import DataParallel
 import Datasets
 import Logging
-package import Reports
+import Reports
 
 /// What a finished step looked like.
 struct StepReport {
@@ -137,7 +137,8 @@ final class Journal {
       step: step, epoch: epoch, samples: samplesBefore(step),
       settings: ConfigurationSources.values(of: configuration.withoutPlace),
       dataset: description, standardization: standardization, stopping: coordinator.stopping,
-      skipped: coordinator.skipped, updates: coordinator.updates, best: coordinator.best,
+      plateau: coordinator.plateau, skipped: coordinator.skipped, updates: coordinator.updates,
+      best: coordinator.best,
       modelFile: modelFile)
     do {
       guard ck_all_finite(arena.parameters, arena.sizes.parameters) != 0 else {
@@ -213,28 +214,6 @@ final class Journal {
     }
     table.leftAligned.forEach(console.line)
     if let saveFailure, !hasSaved { throw saveFailure }
-  }
-}
-
-extension Evaluation {
-  /// The object of `metrics.jsonl`.
-  package func line(step: Int) -> JSONLine {
-    var line = JSONLine()
-    line.add("kind", "eval")
-    line.add("split", split.rawValue)
-    line.add("step", step)
-    line.add("loss", loss)
-    if let accuracy { line.add("accuracy", accuracy) }
-    if let meanAbsoluteError { line.add("mae", meanAbsoluteError) }
-    line.add("n", count)
-    return line
-  }
-
-  /// "val loss 0.1234  accuracy 0.9650  (n = 179)".
-  package var summary: String {
-    "\(split.rawValue) loss \(Format.short(loss))"
-      + (accuracy.map { "  accuracy \(Format.fixed($0, 4))" } ?? "")
-      + (meanAbsoluteError.map { "  mae \(Format.short($0))" } ?? "") + "  (n = \(count))"
   }
 }
 

@@ -88,7 +88,7 @@ package final class Trainer {
         StepReport(
           step: step, epoch: directive.step / coordinator.stepsPerEpoch, loss: Float(loss),
           penalty: updater.penaltyValue(),
-          learningRate: coordinator.schedule.rate(at: directive.step),
+          learningRate: coordinator.rate(at: directive.step),
           gradientNorm: norm, isSkipped: votes.hasNonFinite,
           computeNanoseconds: votes.computeNanoseconds,
           waitNanoseconds: arena.own.pointee.waitNanoseconds))

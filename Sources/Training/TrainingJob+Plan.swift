@@ -15,24 +15,8 @@ extension TrainingJob {
     let choice: LoadedData.StandardizationChoice =
       standardization.map { .stored($0) } ?? (configuration.standardize ? .compute : .none)
     return try LoadedData(
-      group: group, spec: configuration.data, options: dataOptions(configuration),
-      split: { try split($0, configuration) }, standardize: choice)
-  }
-
-  func dataOptions(_ configuration: RunConfiguration) -> DataOptions {
-    DataOptions(
-      target: configuration.target, task: configuration.task,
-      testData: configuration.testData, validationData: configuration.validationData)
-  }
-
-  func split(
-    _ description: DatasetDescription, _ configuration: RunConfiguration
-  ) throws -> DataSplit {
-    try DataSplit(
-      trainRows: description.rows[.train] ?? 0,
-      explicitValidationRows: description.rows[.validation] ?? 0,
-      validationFraction: configuration.validationFraction, seed: configuration.seed,
-      shuffle: !configuration.noShuffle)
+      group: group, spec: configuration.data, options: configuration.dataOptions(),
+      split: configuration.split, standardize: choice)
   }
 
   func makeModel(
@@ -72,7 +56,7 @@ extension TrainingJob {
     let evaluated = [data.split.validationCount, data.dataset.rows(.test)]
     let plans = try PlanCache(
       model: model, sampleShape: data.description.featureShape,
-      loss: configuration.loss ?? .crossEntropy, engine: engine, training: training,
+      loss: configuration.makeLoss(for: data.description), engine: engine, training: training,
       evaluation: evaluated.reduce(into: []) {
         $0.formUnion(Evaluator.chunkSizes($1, chunk: configuration.evalBatch))
       })
@@ -113,12 +97,15 @@ extension TrainingJob {
       split: data.split, seed: configuration.seed, shuffles: !configuration.noShuffle,
       batchCount: configuration.batchCount(trainCount: trainCount),
       stepsPerEpoch: configuration.stepsPerEpoch(trainCount: trainCount))
-    let assembler = BatchAssembler(data: data, loss: configuration.loss ?? .crossEntropy)
+    let loss = try group.agree {
+      let loss = try configuration.makeLoss(for: data.description)
+      try data.checkTargets(for: loss)
+      return loss
+    }
+    let assembler = BatchAssembler(data: data, loss: loss)
     let totalSteps = configuration.totalSteps(trainCount: trainCount)
     let coordinator = try group.agree {
-      let schedule = try Schedule(
-        parsing: configuration.schedule, baseRate: configuration.learningRate ?? 1e-3,
-        warmup: configuration.warmup, stepsPerEpoch: sampler.stepsPerEpoch, totalSteps: totalSteps)
+      let schedule = try configuration.makeSchedule(trainCount: trainCount)
       return try Coordinator(
         configuration: configuration, schedule: schedule, optimizer: built.optimizer,
         stepsPerEpoch: sampler.stepsPerEpoch, totalSteps: totalSteps,

@@ -30,15 +30,11 @@ extension TrainingJob {
   /// Ranks started with other options or another program would train apart without a word.
   func compareConfigurations() throws {
     let text = ConfigurationSources.yaml(of: sources.configuration) + Version.lines.joined()
-    let own = stableHash(text)
-    let first = try group.world.broadcast(value: own)
-    try group.agree {
-      if own != first {
-        throw Failure.usage(
-          "rank \(group.rank) has other options or another program than rank 0",
-          remedy: "Start all ranks with one command line.")
-      }
-    }
+    try group.requireSame(
+      text.utf8,
+      else: .usage(
+        "rank \(group.rank) has other options or another program than rank 0",
+        remedy: "Start all ranks with one command line."))
   }
 
   /// A checkpoint to continue from, known to every rank.

@@ -22,17 +22,20 @@ package struct TrainingJob {
   var modelFile: String?
 
   /// - Parameters:
+  ///   - defaults: a Swift program's own, by name; file and flags win over them.
   ///   - flags: option values by name; flags win over the file.
   ///   - configurationFile: the path given with `--config`.
   ///   - model: makes a Swift program's own model, in place of one by name.
   package init(
-    group: RankGroup, flags: [String: String], configurationFile: String?,
-    model: ((ModelContext) -> any Model)? = nil
+    group: RankGroup, defaults: [String: String] = [:], flags: [String: String],
+    configurationFile: String?, model: ((ModelContext) -> any Model)? = nil
   ) throws {
     self.group = group
     self.model = model
     sources = try group.agree {
-      try TrainingJob.sources(flags: flags, file: configurationFile, over: ConfigurationSources())
+      var base = ConfigurationSources()
+      try base.apply(flags: defaults)
+      return try TrainingJob.sources(flags: flags, file: configurationFile, over: base)
     }
     self.flags = flags
     self.configurationFile = configurationFile
@@ -72,8 +75,9 @@ package struct TrainingJob {
     modelFile = try readModelFile(resumed: nil, console: console)
     let asked = sources.configuration
     let (description, trainCount) = try group.agree {
-      let description = try datasetSource(named: asked.data, options: dataOptions(asked)).describe()
-      return (description, try split(description, asked).trainCount)
+      let description = try datasetSource(named: asked.data, options: asked.dataOptions())
+        .describe()
+      return (description, try asked.split(description).trainCount)
     }
     return sources.describe(try resolve(description, trainCount: trainCount))
   }

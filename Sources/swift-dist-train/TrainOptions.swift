@@ -87,9 +87,13 @@ struct TrainOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
       """
-      constant, linear:end=0, exponential:gamma=0.95, exponential-decay:rate=0.01, cosine:min=0, \
-      cosine-warm-restarts:t0=100st,mult=2,min=0, exponential-warm-restarts:period=100st,gamma=0.95; \
-      add unit=epoch to count epochs.
+      constant, linear:start=1,end=0, exponential:gamma=0.95, exponential-decay:rate=0.01, \
+      step:size=30ep,gamma=0.1, multistep:at=30ep+60ep,gamma=0.1, polynomial:power=1, \
+      inverse-time:rate=0.01, inverse-sqrt:warmup=100st, cosine:min=0, \
+      cosine-warm-restarts:t0=100st,mult=1,min=0, exponential-warm-restarts:period=100st,gamma=0.95, \
+      one-cycle:pct=0.3,div=25,final-div=1e4 (momentum moves too), cyclic:up=100st,down=100st,min=0, \
+      wsd:decay=20%,end=0, reduce-on-plateau:factor=0.1,patience=10,threshold=1e-4,cooldown=0,min=0; \
+      unit=epoch counts epochs. A sequence: 'constant:for=10ep;cosine'.
       """, valueName: "name[:key=value,…]"))
   var schedule: String?
   @Option(
@@ -101,8 +105,20 @@ struct TrainOptions: ParsableArguments {
   var clipNorm: String?
   @Option(help: "Clip each element of the mean gradient.")
   var clipValue: String?
-  @Option(help: "cross-entropy or mse; inferred from the targets.")
+  @Option(
+    help: ArgumentHelp(
+      """
+      cross-entropy, hinge:margin=1, kl, bce, mse, half-mse, mae, huber:delta=1 or \
+      smooth-l1:beta=1; inferred from the targets. Losses of values see classes as one-hot values, \
+      cross-entropy and kl see values as probabilities.
+      """, valueName: "name[:key=value]"))
   var loss: String?
+  @Option(help: "cross-entropy: the share of the target spread over all classes (default 0).")
+  var labelSmoothing: String?
+  @Option(
+    help: ArgumentHelp(
+      "cross-entropy: a weight a class, in the order of the classes.", valueName: "w,w,…"))
+  var classWeights: String?
   @Option(help: "Seed of weights, split and order (default 0).")
   var seed: String?
   @Option(help: "Stop as diverged (76) after this many non-finite steps in a row (default 10).")

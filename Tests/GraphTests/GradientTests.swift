@@ -39,7 +39,7 @@ import Testing
         model: { x, p in x.linear(weight: p("v"), bias: p("b")) },
         reference: { x, p in Reference.linear(x, p["v"] ?? [], p["b"]?[0]) }),
       Case(
-        name: "perceptron", loss: .perceptron, parameters: ["v": [4, 5], "b": [4]],
+        name: "perceptron", loss: .classes(.perceptron), parameters: ["v": [4, 5], "b": [4]],
         model: { x, p in x.linear(weight: p("v"), bias: p("b")) },
         reference: { x, p in Reference.linear(x, p["v"] ?? [], p["b"]?[0]) }),
       Case(

@@ -187,7 +187,7 @@ import Testing
     #expect(message { $0.reshaped([3, 3]) }.hasPrefix("layer reshape: cannot reshape [3, 8]"))
     #expect(message { $0 + $0.reshaped([2, 4]) }.hasPrefix("layer add: cannot add"))
     #expect(
-      message(.classes(ClassLoss(classWeights: [1, 2, 3]))) { $0.reshaped([2, 4]) }
+      message(.classes(.crossEntropy(ClassSettings(weights: [1, 2, 3])))) { $0.reshaped([2, 4]) }
         == "3 class weights for an output of shape [3, 2, 4]")
     #expect(
       message {

@@ -10,7 +10,7 @@ import Testing
   @Test func followsThePerceptronRule() throws {
     let model = try Zoo.model(
       named: "perceptron", for: ModelContext(sampleShape: [4], outputs: 3))
-    let run = try PlanRun([1, 4], .perceptron) { model($0) }
+    let run = try PlanRun([1, 4], .classes(.perceptron)) { model($0) }
     let samples = (0..<30).map { randomValues(4, stream: UInt64($0)) }
     var weights = Array(repeating: [Float](repeating: 0, count: 5), count: 3)
     for (index, x) in samples.enumerated() {
@@ -36,7 +36,7 @@ import Testing
   /// A linearly separable set is learned without an error: Novikoff's theorem.
   @Test func separates() throws {
     let model = Perceptron(ModelContext(sampleShape: [2], outputs: 2))
-    let run = try PlanRun([1, 2], .perceptron) { model($0) }
+    let run = try PlanRun([1, 2], .classes(.perceptron)) { model($0) }
     func side(_ x: [Float]) -> Float { x[0] - 2 * x[1] + 0.5 }
     let samples = (0..<60).map { randomValues(2, stream: UInt64($0)) }.filter {
       abs(side($0)) > 0.2

@@ -14,14 +14,8 @@ package enum Inspection {
     _ sources: ConfigurationSources, ranks: Int
   ) throws -> [String] {
     let asked = sources.configuration
-    let options = DataOptions(
-      target: asked.target, task: asked.task, testData: asked.testData,
-      validationData: asked.validationData)
-    let description = try datasetSource(named: asked.data, options: options).describe()
-    let split = try DataSplit(
-      trainRows: description.rows[.train] ?? 0,
-      explicitValidationRows: description.rows[.validation] ?? 0,
-      validationFraction: asked.validationFraction, seed: asked.seed, shuffle: !asked.noShuffle)
+    let description = try datasetSource(named: asked.data, options: asked.dataOptions()).describe()
+    let split = try asked.split(description)
     let configuration = try asked.resolved(
       for: description, trainCount: split.trainCount, worldSize: ranks)
     let tree = configuration.tree()
@@ -33,7 +27,7 @@ package enum Inspection {
         input: Shape([1] + description.featureShape), model: { model($0) }))
     let plans = try PlanCache(
       model: model, sampleShape: description.featureShape,
-      loss: configuration.loss ?? .crossEntropy, engine: ComputeEngine(), training: [leaf],
+      loss: configuration.makeLoss(for: description), engine: ComputeEngine(), training: [leaf],
       evaluation: Evaluator.chunkSizes(split.validationCount, chunk: configuration.evalBatch))
     let optimizer = try OptimizerRegistry.make(
       configuration.optimizer ?? "adam", configuration.hyperParameters)

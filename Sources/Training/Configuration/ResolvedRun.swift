@@ -1,7 +1,7 @@
 import Basics
 package import DataParallel
 package import Datasets
-import Graph
+package import Graph
 package import Models
 import Optimizers
 
@@ -25,12 +25,8 @@ extension RunConfiguration {
     result.task = task
     let isPerceptron = model == "perceptron"
     result.loss =
-      loss ?? (isPerceptron ? .perceptron : isClassification ? .crossEntropy : .meanSquaredError)
-    if result.loss?.takesClasses != isClassification {
-      throw Failure.usage(
-        "loss: \(result.loss?.name ?? "") does not fit \(task.rawValue)",
-        remedy: "Use \(isClassification ? "cross-entropy" : "mse") for these targets.")
-    }
+      loss ?? (isPerceptron ? "perceptron" : isClassification ? "cross-entropy" : "mse")
+    _ = try result.makeLoss(for: description)
     if monitor == .valAccuracy && !isClassification {
       throw Failure.usage("monitor: val-accuracy needs a classification")
     }
@@ -55,9 +51,24 @@ extension RunConfiguration {
     if result.stepsPerEpoch(trainCount: trainCount) == 0 {
       throw Failure.usage("drop-last: the only batch of an epoch is short and would be dropped")
     }
+    _ = try result.makeSchedule(trainCount: trainCount)
     result.logicalRanks =
       logicalRanks ?? LogicalRanks(count: worldSize, groupSize: ranksPerNode ?? worldSize)
     return result
+  }
+
+  /// The loss, fitted to what the data gives it to compare with.
+  package func makeLoss(for description: DatasetDescription) throws -> Loss {
+    let targets: Loss.Targets =
+      switch description.target {
+      case .classes(let names): .classes(count: names.count)
+      case .values(let width): .values(width: width)
+      }
+    return try Loss(
+      parsing: loss ?? "cross-entropy",
+      settings: ClassSettings(
+        smoothing: labelSmoothing, weights: classWeights.map { $0.map(Float.init) }),
+      targets: targets)
   }
 
   /// Samples an optimizer step; never more than there are.

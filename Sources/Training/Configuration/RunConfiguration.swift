@@ -38,7 +38,9 @@ package struct RunConfiguration: Sendable, Equatable {
   package var schedule = "constant"
   package var warmup: String?
   package var clipping = Clipping()
-  package var loss: Loss?
+  package var loss: String?
+  package var labelSmoothing = 0.0
+  package var classWeights: [Double]?
   package var seed: UInt64 = 0
   package var maxSkipped = 10
 

@@ -114,11 +114,23 @@ package struct Setting {
       optionalText("warmup", \.warmup),
       optionalNumber("clip-norm", \.clipping.norm, "above 0, finite") { $0 > 0 && $0.isFinite },
       optionalNumber("clip-value", \.clipping.value, "above 0, finite") { $0 > 0 && $0.isFinite },
-      Setting("loss", print: { $0.loss?.name }) { configuration, text in
-        guard let loss = Loss(named: text) else {
-          throw refusal("loss", text, Loss.names.joined(separator: " or "))
+      Setting("loss", print: { $0.loss }) { configuration, text in
+        guard Loss.names.contains(String(text.prefix { $0 != ":" })) else {
+          throw refusal("loss", text, Loss.names.joined(separator: ", "))
         }
-        configuration.loss = loss
+        configuration.loss = text
+      },
+      number("label-smoothing", \.labelSmoothing, "0 ≤ smoothing < 1") { $0 >= 0 && $0 < 1 },
+      Setting(
+        "class-weights",
+        print: { $0.classWeights.map { $0.map { "\($0)" }.joined(separator: ",") } }
+      ) { configuration, text in
+        let values = text.split(separator: ",", omittingEmptySubsequences: false).map { Double($0) }
+        let weights = values.compactMap { $0 }
+        guard weights.count == values.count, weights.allSatisfy({ $0 >= 0 && $0.isFinite }),
+          weights.contains(where: { $0 > 0 })
+        else { throw refusal("class-weights", text, "a number of 0 or more for each class") }
+        configuration.classWeights = weights
       },
       Setting("seed", print: { "\($0.seed)" }) { configuration, text in
         guard let seed = UInt64(text) else { throw refusal("seed", text, "0 … 2^64 − 1") }
