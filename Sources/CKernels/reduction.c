@@ -10,10 +10,6 @@ CK_CLONES void ck_add(float *out, const float *a, const float *b, size_t n) {
   for (size_t i = 0; i < n; i++) out[i] = a[i] + b[i];
 }
 
-CK_CLONES void ck_divide(float *x, float divisor, size_t n) {
-  for (size_t i = 0; i < n; i++) x[i] = x[i] / divisor;
-}
-
 CK_CLONES void ck_scale(float *x, float factor, size_t n) {
   for (size_t i = 0; i < n; i++) x[i] = x[i] * factor;
 }
@@ -41,6 +37,32 @@ CK_CLONES double ck_sum_squares(const float *x, size_t n) {
   for (; i + LANES <= n; i += LANES)
     for (int l = 0; l < LANES; l++) lane[l] += (double)x[i + l] * (double)x[i + l];
   for (int l = 0; i < n; i++, l++) lane[l] += (double)x[i] * (double)x[i];
+  return combine_lanes(lane);
+}
+
+CK_CLONES double ck_mean(float *out, const float *a, const float *b, float divisor, size_t n) {
+  double lane[LANES] = {0};
+  size_t i = 0;
+  if (b) {
+    for (; i + LANES <= n; i += LANES)
+      for (int l = 0; l < LANES; l++) {
+        float mean = (a[i + l] + b[i + l]) / divisor;
+        out[i + l] = mean;
+        lane[l] += (double)mean * (double)mean;
+      }
+  } else {
+    for (; i + LANES <= n; i += LANES)
+      for (int l = 0; l < LANES; l++) {
+        float mean = a[i + l] / divisor;
+        out[i + l] = mean;
+        lane[l] += (double)mean * (double)mean;
+      }
+  }
+  for (int l = 0; i < n; i++, l++) {
+    float mean = (b ? a[i] + b[i] : a[i]) / divisor;
+    out[i] = mean;
+    lane[l] += (double)mean * (double)mean;
+  }
   return combine_lanes(lane);
 }
 

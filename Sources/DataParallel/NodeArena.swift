@@ -84,8 +84,12 @@ package final class NodeArena {
 
   /// Partial sums of one parameter block.
   package struct BlockSums: BitwiseCopyable, Sendable {
+    /// Of the gradient.
     package var squaredNorm = 0.0
     package var penalty = 0.0
+    /// Of the parameters before the update, and of its direction: LAMB, LARS.
+    package var parameterSquares = 0.0
+    package var directionSquares = 0.0
   }
 
   static let directiveBytes = 512

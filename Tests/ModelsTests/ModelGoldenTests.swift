@@ -85,7 +85,7 @@ import Testing
           layout.arenaCount)
       }
       let gradient = sums[tree.root]
-      ck_divide(gradient.pointer, Float(total.weight), layout.arenaCount)
+      ck_mean(gradient.pointer, gradient.pointer, nil, Float(total.weight), layout.arenaCount)
       if step == 0 {
         for entry in layout.entries {
           let expected = golden["grad.\(entry.parameter.name)"]
@@ -95,10 +95,14 @@ import Testing
       let scalars = optimizer.scalars(step: step, learningRate: test.rate)
       for entry in layout.entries {
         let pointers = (state + [gradient]).map { $0.pointer + entry.offset }
-        optimizer.update(
-          parameters: arena + entry.offset,
-          gradient: gradient.pointer + entry.offset, state: pointers,
-          count: entry.parameter.count, scalars: scalars, decays: true)
+        pointers.withUnsafeBufferPointer {
+          guard let state = $0.baseAddress else { return }
+          optimizer.update(
+            UpdateBlock(
+              parameters: arena + entry.offset, gradient: gradient.pointer + entry.offset,
+              state: state, count: entry.parameter.count, weightDecay: optimizer.weightDecay),
+            scalars)
+        }
       }
     }
     // Norm-wise: Adam gives an element a full step in either direction where its gradient is

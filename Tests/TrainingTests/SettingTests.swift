@@ -138,7 +138,7 @@ import Training
     try sources.apply(file: folder.write("config.yaml", "lr: 0.5\nbetas: [0.8, 0.9]\n".utf8))
     try sources.apply(flags: ["lr": "0.25"])
     #expect(sources.configuration.learningRate == 0.25)
-    #expect(sources.configuration.hyperParameters.betas == [0.8, 0.9])
+    #expect(sources.configuration.hyperParameters[.betas] == [0.8, 0.9])
     #expect(sources.origins["lr"] == "--lr")
     #expect(sources.origins["betas"] == "\(folder.path)/config.yaml, line 2")
     let lines = sources.describe(sources.configuration)

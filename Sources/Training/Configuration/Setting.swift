@@ -66,15 +66,7 @@ package struct Setting {
       optionalCount("steps", \.steps, 1...(1 << 50), free: true),
       optionalText("optimizer", \.optimizer),
       optionalNumber("lr", \.learningRate, "above 0, finite") { $0 > 0 && $0.isFinite },
-      optionalNumber("momentum", \.hyperParameters.momentum, "a number") { $0.isFinite },
-      optionalNumber("dampening", \.hyperParameters.dampening, "a number") { $0.isFinite },
-      numbers("betas", \.hyperParameters.betas, count: 2),
-      optionalNumber("eps", \.hyperParameters.epsilon, "a number") { $0.isFinite },
-      optionalNumber("alpha", \.hyperParameters.alpha, "a number") { $0.isFinite },
-      Setting(
-        "centered", isSwitch: true, print: { $0.hyperParameters.centered.map(String.init) }
-      ) { $0.hyperParameters.centered = try boolean("centered", $1) },
-      optionalNumber("weight-decay", \.hyperParameters.weightDecay, "a number") { $0.isFinite },
+    ] + HyperParameter.allCases.map(hyperParameter) + [
       Setting(
         "decay-exclude",
         print: {
@@ -236,13 +228,21 @@ extension Setting {
     }
   }
 
-  fileprivate static func numbers(
-    _ name: String, _ path: Path<[Double]?>, count: Int
-  ) -> Setting {
+  /// Its range is the optimizer's to check.
+  fileprivate static func hyperParameter(_ name: HyperParameter) -> Setting {
     Setting(
-      name, print: { $0[keyPath: path].map { $0.map { "\($0)" }.joined(separator: ",") } }
+      name.rawValue, isSwitch: name.isSwitch,
+      print: { configuration in
+        configuration.hyperParameters[name].map { values in
+          name.isSwitch
+            ? "\(values[0] == 1)" : values.map { "\($0)" }.joined(separator: ",")
+        }
+      }
     ) { configuration, text in
-      configuration[keyPath: path] = try parseNumbers(name, text, count: count)
+      configuration.hyperParameters[name] =
+        name.isSwitch
+        ? [try boolean(name.rawValue, text) ? 1 : 0]
+        : try parseNumbers(name.rawValue, text, count: name.count)
     }
   }
 
@@ -250,8 +250,8 @@ extension Setting {
     _ name: String, _ text: String, count: Int
   ) throws -> [Double] {
     let values = text.split(separator: ",", omittingEmptySubsequences: false).map { Double($0) }
-    guard values.count == count, !values.contains(nil) else {
-      throw refusal(name, text, "\(count) numbers with a comma")
+    guard values.count == count, values.allSatisfy({ $0?.isFinite ?? false }) else {
+      throw refusal(name, text, count == 1 ? "a number" : "\(count) numbers with a comma")
     }
     return values.compactMap { $0 }
   }
