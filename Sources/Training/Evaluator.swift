@@ -71,7 +71,11 @@ package final class Evaluator {
 
   /// Collective: every rank. Begins and ends with a barrier, so that all see the same
   /// parameters and nobody overwrites sums that another still reads.
-  func evaluate(_ rows: EvaluationRows) throws -> Evaluation {
+  ///
+  /// - Parameter weights: nil: the parameters.
+  func evaluate(
+    _ rows: EvaluationRows, with weights: UnsafeMutablePointer<Float>? = nil
+  ) throws -> Evaluation {
     arena.enter(.evaluating)
     try arena.barrier()
     let chunkCount = Evaluator.chunkCount(rows.count, chunk: chunkSize)
@@ -80,7 +84,7 @@ package final class Evaluator {
       for (sample, position) in range.enumerated() {
         assembler.copy(row: rows.row(position), part: rows.part, to: sample, of: plans)
       }
-      let plan = try plans.evaluation(batch: range.count, parameters: arena.parameters)
+      let plan = try plans.evaluation(batch: range.count, parameters: weights ?? arena.parameters)
       arena.chunks[chunk] = NodeArena.LeafSums(try plan.run())
     }
     try memory.gatherChunks(chunkCount, of: group.size)

@@ -5,40 +5,39 @@ import Graph
 import Optimizers
 
 /// Reduces this rank's slice and updates its parameters: the second half of a step.
+///
+/// One pass over the slices reduces and updates, block by block in the cache. Where sums over
+/// other blocks must be known first, there are more, and all ranks meet before each.
 final class SliceUpdater {
-  /// What follows the reduction where sums over all blocks must be known first.
   private enum Pass {
-    /// Clip by the norm of the whole gradient, then move.
+    /// Clip by norms of the whole gradient or of its units, then move.
     case clip
     /// Finish the move of an optimizer that needs the norms of each tensor.
     case finish
+    /// Hold the rows of the moved weights to their norm.
+    case constrain
   }
 
   private let memory: RunMemory
-  private let arena: NodeArena
+  let arena: NodeArena
   private let reducer: GradientReducer
   private let tree: CanonicalTree
-  private let layout: ParameterLayout
+  let layout: ParameterLayout
   private let optimizer: any Optimizer
-  private let penalty: Penalty
-  private let clipping: Clipping
-  private let penalizes: [Bool]
-  /// By block.
-  private let weightDecays: [Double]
+  let rules: UpdateRules
   private let passes: [Pass]
-  /// The blocks of each parameter.
-  private let entryBlocks: [Range<Int>]
   /// The parameter at hand and its norms.
   private var tensor = (entry: -1, norms: (parameters: 0.0, direction: 0.0))
   /// Where the block at hand begins in each state array.
   private let state: UnsafeMutablePointer<UnsafeMutablePointer<Float>>
   private let leafValues: AlignedBuffer<Double>
   private let blockValues: AlignedBuffer<Double>
+  /// The state array that holds the running mean of the parameters.
+  let averageSlot: Int?
 
   init(
     memory: RunMemory, reducer: GradientReducer, tree: CanonicalTree, layout: ParameterLayout,
-    optimizer: any Optimizer, penalty: Penalty, clipping: Clipping,
-    decayExclude: Set<Parameter.Role>
+    optimizer: any Optimizer, rules: UpdateRules
   ) {
     self.memory = memory
     arena = memory.arena
@@ -46,22 +45,14 @@ final class SliceUpdater {
     self.tree = tree
     self.layout = layout
     self.optimizer = optimizer
-    self.penalty = penalty
-    self.clipping = clipping
-    penalizes = layout.blocks.map { layout.entries[$0.entry].parameter.role == .weight }
-    weightDecays = layout.blocks.map {
-      decayExclude.contains(layout.entries[$0.entry].parameter.role) ? 0 : optimizer.weightDecay
-    }
-    passes = (clipping.norm == nil ? [] : [.clip]) + (optimizer.needsTensorNorms ? [.finish] : [])
-    var start = 0
-    entryBlocks = layout.entries.indices.map { entry in
-      let end = layout.blocks[start...].firstIndex { $0.entry != entry } ?? layout.blocks.count
-      defer { start = end }
-      return start..<end
-    }
+    self.rules = rules
+    passes =
+      (rules.clipping.needsNorms ? [.clip] : []) + (optimizer.needsTensorNorms ? [.finish] : [])
+      + (rules.maxNorm == nil ? [] : [.constrain])
     state = .allocate(capacity: max(1, arena.state.count))
     leafValues = AlignedBuffer(count: tree.nodes.count)
     blockValues = AlignedBuffer(count: max(1, layout.blocks.count))
+    averageSlot = rules.averageDecay == nil ? nil : optimizer.stateNames.count
   }
 
   deinit { state.deallocate() }
@@ -76,30 +67,29 @@ final class SliceUpdater {
 
   /// The 2-norm of the last step's mean gradient, before clipping.
   func gradientNorm() -> Double {
-    blockSum { $0.squaredNorm }.squareRoot()
+    blockSum(of: layout.blocks.indices) { $0.squaredNorm }.squareRoot()
   }
 
-  func penaltyValue() -> Double { penalty.isActive ? blockSum { $0.penalty } : 0 }
+  func penaltyValue() -> Double {
+    rules.penalty.isActive ? blockSum(of: layout.blocks.indices) { $0.penalty } : 0
+  }
 
-  private func blockSum(
-    of blocks: Range<Int>? = nil, _ value: (NodeArena.BlockSums) -> Double
-  ) -> Double {
-    let blocks = blocks ?? layout.blocks.indices
+  /// In the one order of `pairwiseSum`.
+  func blockSum(of blocks: Range<Int>, _ value: (NodeArena.BlockSums) -> Double) -> Double {
     for block in blocks { blockValues.pointer[block] = value(arena.blocks[block]) }
     return pairwiseSum(UnsafeMutableBufferPointer(rebasing: blockValues.elements[blocks]))
   }
 
   /// Collective: every rank, between `gatherVotes` and `gatherParameters`.
-  ///
-  /// One pass over the slices reduces and updates; all ranks meet before each further one.
-  func update(scalars: StepScalars) throws {
+  func update(_ directive: Directive) throws {
     arena.enter(.reducing)
     let weight = Float(leafSum { $0.weight })
     let movesAtOnce = passes.first != .clip
     try reducer.exchangeSums()
-    try reducer.reduceSlices(keeps: !passes.isEmpty) { block, range, gradient in
-      takeMean(block, range, gradient, weight: weight)
-      if movesAtOnce { move(scalars, block, range, gradient, factor: 1) }
+    try reducer.reduceSlices(keeps: !passes.isEmpty) { block, range, addition in
+      takeMean(block, range, addition, weight: weight)
+      if movesAtOnce { move(directive, block, range, addition.sum, factor: 1) }
+      if passes.isEmpty { average(directive, range) }
     } didFinish: { bucket in
       if passes.isEmpty { try memory.startSharingParameters(bucket: bucket) }
     }
@@ -108,13 +98,17 @@ final class SliceUpdater {
       let norm = gradientNorm()
       // A sum that overflowed: the parameters stay as they are, and rank 0 ends the run.
       guard norm.isFinite else { return }
-      let factor = clipping.factor(norm: norm)
+      let factor = rules.clipping.factor(norm: norm)
       tensor.entry = -1
       try reducer.visitKept { block, range, gradient in
         switch pass {
-        case .clip: move(scalars, block, range, gradient, factor: factor)
-        case .finish: finishMove(scalars, block, range, gradient)
+        case .clip:
+          clipUnits(block, range, gradient)
+          move(directive, block, range, gradient, factor: factor)
+        case .finish: finishMove(directive, block, range, gradient)
+        case .constrain: constrain(block, range)
         }
+        if pass == passes.last { average(directive, range) }
       } didFinish: { bucket in
         if pass == passes.last { try memory.startSharingParameters(bucket: bucket) }
       }
@@ -123,52 +117,62 @@ final class SliceUpdater {
 
   /// The sum becomes the mean, with penalties, and leaves its norm.
   private func takeMean(
-    _ block: Int, _ range: Range<Int>, _ gradient: UnsafeMutablePointer<Float>, weight: Float
+    _ block: Int, _ range: Range<Int>, _ addition: GradientReducer.LastAddition, weight: Float
   ) {
-    var squares = ck_mean(gradient, gradient, nil, weight, range.count)
-    if penalty.isActive {
+    var sums = NodeArena.BlockSums()
+    let rule = rules.entries[layout.blocks[block].entry]
+    if !rule.isFrozen {
       let parameters = arena.parameters + range.lowerBound
-      arena.blocks[block].penalty =
-        penalizes[block] ? penalty.value(of: parameters, count: range.count) : 0
-      if penalizes[block] {
-        penalty.addGradient(to: gradient, at: parameters, count: range.count)
-        squares = ck_sum_squares(gradient, range.count)
+      let gradient = addition.sum
+      sums.squaredNorm = ck_mean(gradient, addition.left, addition.right, weight, range.count)
+      if rules.penalty.isActive && rule.isPenalized {
+        sums.penalty = rules.penalty.value(of: parameters, count: range.count)
+        rules.penalty.addGradient(to: gradient, at: parameters, count: range.count)
+        sums.squaredNorm = ck_sum_squares(gradient, range.count)
+      }
+      if rules.clipping.ratio != nil || optimizer.needsTensorNorms {
+        sums.parameterSquares = ck_sum_squares(parameters, range.count)
       }
     }
-    arena.blocks[block].squaredNorm = squares
+    arena.blocks[block] = sums
   }
 
   /// Clips and updates; where tensor norms are needed, only up to the direction.
   private func move(
-    _ scalars: StepScalars, _ block: Int, _ range: Range<Int>,
+    _ directive: Directive, _ block: Int, _ range: Range<Int>,
     _ gradient: UnsafeMutablePointer<Float>, factor: Float
   ) {
-    clipping.apply(gradient, count: range.count, factor: factor)
+    if rules.entries[layout.blocks[block].entry].isFrozen { return }
+    rules.clipping.apply(gradient, count: range.count, factor: factor)
+    if directive.noise > 0 {
+      GradientNoise.add(
+        to: gradient, range, deviation: directive.noise, step: directive.step, seed: rules.seed)
+    }
     let update = updateBlock(block, range, gradient)
     if optimizer.needsTensorNorms {
-      optimizer.prepare(update, scalars)
-      arena.blocks[block].parameterSquares = ck_sum_squares(update.parameters, range.count)
+      optimizer.prepare(update, directive.scalars)
       arena.blocks[block].directionSquares = ck_sum_squares(gradient, range.count)
     } else {
-      optimizer.update(update, scalars)
+      optimizer.update(update, directive.scalars)
+      didMove(block, range)
     }
   }
 
   private func finishMove(
-    _ scalars: StepScalars, _ block: Int, _ range: Range<Int>,
+    _ directive: Directive, _ block: Int, _ range: Range<Int>,
     _ direction: UnsafeMutablePointer<Float>
   ) {
-    var update = updateBlock(block, range, direction)
     let entry = layout.blocks[block].entry
-    if entry != tensor.entry { tensor = (entry, tensorNorms(entry)) }
+    if rules.entries[entry].isFrozen { return }
+    if entry != tensor.entry { tensor = (entry, tensorNorms(layout.entries[entry].blocks)) }
+    var update = updateBlock(block, range, direction)
     update.norms = tensor.norms
-    optimizer.update(update, scalars)
+    optimizer.update(update, directive.scalars)
+    didMove(block, range)
   }
 
-  /// Over all blocks of the parameter, in the one order of `pairwiseSum`.
-  private func tensorNorms(_ entry: Int) -> (parameters: Double, direction: Double) {
-    let blocks = entryBlocks[entry]
-    return (
+  private func tensorNorms(_ blocks: Range<Int>) -> (parameters: Double, direction: Double) {
+    (
       blockSum(of: blocks) { $0.parameterSquares }.squareRoot(),
       blockSum(of: blocks) { $0.directionSquares }.squareRoot()
     )
@@ -178,8 +182,30 @@ final class SliceUpdater {
     _ block: Int, _ range: Range<Int>, _ gradient: UnsafeMutablePointer<Float>
   ) -> UpdateBlock {
     for slot in arena.state.indices { state[slot] = arena.state[slot] + range.lowerBound }
-    return UpdateBlock(
+    let rule = rules.entries[layout.blocks[block].entry]
+    var update = UpdateBlock(
       parameters: arena.parameters + range.lowerBound, gradient: gradient,
-      state: UnsafePointer(state), count: range.count, weightDecay: weightDecays[block])
+      state: UnsafePointer(state), count: range.count, weightDecay: rule.weightDecay)
+    update.rateFactor = rule.rateFactor
+    return update
+  }
+
+  private func didMove(_ block: Int, _ range: Range<Int>) {
+    if rules.maxNorm == nil { return }
+    arena.blocks[block].updatedSquares = ck_sum_squares(
+      arena.parameters + range.lowerBound, range.count)
+  }
+
+  /// The running mean follows the parameters, which it begins with. Source: Polyak and Juditsky,
+  /// 1992; PyTorch's `AveragedModel` with `get_ema_multi_avg_fn`.
+  private func average(_ directive: Directive, _ range: Range<Int>) {
+    guard let averageSlot, let decay = rules.averageDecay else { return }
+    let mean = arena.state[averageSlot] + range.lowerBound
+    let parameters = arena.parameters + range.lowerBound
+    if directive.scalars.isFirstStep {
+      mean.update(from: parameters, count: range.count)
+    } else {
+      ck_average(mean, parameters, Float(1 - decay), range.count)
+    }
   }
 }

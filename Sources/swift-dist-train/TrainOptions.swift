@@ -1,4 +1,5 @@
 import ArgumentParser
+import Training
 
 /// The options of `train`. Each is read by the setting of the same name (`Setting`), from here or
 /// from the file given with `--config`; nothing is parsed twice.
@@ -97,6 +98,13 @@ struct TrainOptions: ParsableArguments {
   var weightDecay: String?
   @Option(help: ArgumentHelp("Parameters without weight decay.", valueName: "bias,norm"))
   var decayExclude: String?
+  @Option(
+    help: ArgumentHelp(
+      "A rate factor or decay of their own for parameters by name; repeatable.",
+      valueName: "pattern:lr-factor=f,weight-decay=λ,freeze=true"))
+  var paramGroup: [String] = []
+  @Option(help: ArgumentHelp("Parameters that stay as they are; repeatable.", valueName: "pattern"))
+  var freeze: [String] = []
   @Option(help: ArgumentHelp("Add λ·Σ|θ| to the loss (weights only).", valueName: "λ"))
   var l1: String?
   @Option(help: ArgumentHelp("Add λ/2·Σθ² to the loss (weights only).", valueName: "λ"))
@@ -120,6 +128,17 @@ struct TrainOptions: ParsableArguments {
   var clipNorm: String?
   @Option(help: "Clip each element of the mean gradient.")
   var clipValue: String?
+  @Option(
+    help: "Clip each unit's gradient to this share of its parameters' norm (arXiv 2102.06171).")
+  var clipAgc: String?
+  @Option(help: "Hold the weights into each unit to this 2-norm.")
+  var maxNorm: String?
+  @Option(help: "Add N(0, η/(1+t)^0.55) to the gradient (off).")
+  var gradientNoise: String?
+  @Flag(help: "Keep, evaluate and save a running mean of the weights.")
+  var ema = false
+  @Option(help: "Decay of that mean (default 0.999).")
+  var emaDecay: String?
   @Option(help: "cross-entropy or mse; inferred from the targets.")
   var loss: String?
   @Option(help: "Seed of weights, split and order (default 0).")
@@ -189,6 +208,8 @@ struct TrainOptions: ParsableArguments {
       }
       if let option = child.value as? Option<String?>, let value = option.wrappedValue {
         result[name] = value
+      } else if let option = child.value as? Option<[String]>, !option.wrappedValue.isEmpty {
+        result[name] = option.wrappedValue.joined(separator: Setting.named(name)?.separator ?? ",")
       } else if let flag = child.value as? Flag<Bool>, flag.wrappedValue {
         result[name] = "true"
       }

@@ -89,6 +89,9 @@ void ck_radam_warmup(float *p, const float *g, float *m, float *v, size_t n,
 void ck_lamb_direction(const float *p, float *g, float *m, float *v, size_t n,
                        const ck_adam_settings *s);
 
+/// mean += fresh · (p − mean): a running mean of parameters.
+void ck_average(float *mean, const float *p, float fresh, size_t n);
+
 /// p -= rate · direction.
 void ck_descend(float *p, const float *direction, float rate, size_t n);
 

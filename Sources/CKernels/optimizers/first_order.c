@@ -69,6 +69,10 @@ CK_CLONES void ck_lion(float *restrict p, const float *restrict g, float *restri
   }
 }
 
+CK_CLONES void ck_average(float *restrict mean, const float *restrict p, float fresh, size_t n) {
+  for (size_t i = 0; i < n; i++) mean[i] = mean[i] + fresh * (p[i] - mean[i]);
+}
+
 CK_CLONES void ck_descend(float *restrict p, const float *restrict direction, float rate,
                           size_t n) {
   for (size_t i = 0; i < n; i++) p[i] = p[i] - rate * direction[i];

@@ -10,18 +10,21 @@ package struct Setting {
   package let isFreeOnResume: Bool
   /// Whether it is a switch, given without a value.
   package let isSwitch: Bool
+  /// What stands between the values of a list.
+  package let separator: String
   package let read: (inout RunConfiguration, String) throws -> Void
   /// The value as it would be written, nil where it is unset.
   package let print: (RunConfiguration) -> String?
 
   fileprivate init(
-    _ name: String, free: Bool = false, isSwitch: Bool = false,
+    _ name: String, free: Bool = false, isSwitch: Bool = false, separator: String = ",",
     print: @escaping (RunConfiguration) -> String?,
     read: @escaping (inout RunConfiguration, String) throws -> Void
   ) {
     self.name = name
     isFreeOnResume = free
     self.isSwitch = isSwitch
+    self.separator = separator
     self.print = print
     self.read = read
   }
@@ -82,6 +85,20 @@ package struct Setting {
             return role
           })
       },
+      Setting(
+        "param-group", separator: ";",
+        print: {
+          $0.parameterGroups.isEmpty
+            ? nil : $0.parameterGroups.map(\.description).joined(separator: ";")
+        }
+      ) { configuration, text in
+        configuration.parameterGroups = try text.split(separator: ";").map {
+          try ParameterGroup(parsing: String($0))
+        }
+      },
+      Setting(
+        "freeze", print: { $0.freeze.isEmpty ? nil : $0.freeze.joined(separator: ",") }
+      ) { $0.freeze = $1.split(separator: ",").map(String.init) },
       number("l1", \.l1, "0 or more, finite") { $0 >= 0 && $0.isFinite },
       number("l2", \.l2, "0 or more, finite") { $0 >= 0 && $0.isFinite },
       Setting(
@@ -97,6 +114,13 @@ package struct Setting {
       optionalText("warmup", \.warmup),
       optionalNumber("clip-norm", \.clipping.norm, "above 0, finite") { $0 > 0 && $0.isFinite },
       optionalNumber("clip-value", \.clipping.value, "above 0, finite") { $0 > 0 && $0.isFinite },
+      optionalNumber("clip-agc", \.clipping.ratio, "above 0, finite") { $0 > 0 && $0.isFinite },
+      optionalNumber("max-norm", \.maxNorm, "above 0, finite") { $0 > 0 && $0.isFinite },
+      optionalNumber("gradient-noise", \.gradientNoise, "above 0, finite") {
+        $0 > 0 && $0.isFinite
+      },
+      flag("ema", \.averages),
+      number("ema-decay", \.averageDecay, "0 ≤ decay < 1") { $0 >= 0 && $0 < 1 },
       Setting("loss", print: { $0.loss?.name }) { configuration, text in
         guard let loss = Loss(named: text) else {
           throw refusal("loss", text, Loss.names.joined(separator: " or "))
