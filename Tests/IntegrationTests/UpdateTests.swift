@@ -12,8 +12,8 @@ extension Integration {
       "--logical-ranks", "8", "--threads", "1", "--steps", "12", "--quiet", "--log-every", "1",
     ]
 
-    /// Limits, noise, groups and the mean together. Rows of 5000 and 64 elements: longer and
-    /// shorter than a block.
+    /// Limits, noise, groups and the mean together. (Rows of 64 elements are shorter than a block,
+    /// those of the last case longer.)
     private static let around =
       "--gradient-noise 0.001 --max-norm 0.6 --ema --ema-decay 0.9 --weight-decay 0.01 "
       + "--param-group 0.*:lr-factor=0.5,weight-decay=0.1 --freeze 2.bias"

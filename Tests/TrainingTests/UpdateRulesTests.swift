@@ -1,3 +1,4 @@
+import Basics
 import Graph
 import Optimizers
 import TestSupport
