@@ -13,6 +13,7 @@ package struct Philox: Sendable {
     case syntheticData = 4
     case dropout = 5
     case sampling = 6
+    case gradientNoise = 7
     case test = 99
   }
 

@@ -91,8 +91,15 @@ package final class NodeArena {
 
   /// Partial sums of one parameter block.
   package struct BlockSums: BitwiseCopyable, Sendable {
+    /// Of the gradient.
     package var squaredNorm = 0.0
     package var penalty = 0.0
+    /// Of the parameters before the update, of its direction, and of the parameters after it,
+    /// where these are needed.
+    package var parameterSquares = 0.0
+    package var directionSquares = 0.0
+    package var updatedSquares = 0.0
+    package init() {}
   }
 
   static let directiveBytes = 512

@@ -62,6 +62,10 @@ public struct Parameter: Sendable, Hashable {
   }
 
   package var count: Int { shape.reduce(1, *) }
+
+  /// Elements that belong to one output: a row of a matrix, a filter of a convolution, all of a
+  /// bias. Unit-wise norms are taken over these.
+  package var unitLength: Int { shape.count > 1 ? count / shape[0] : count }
 }
 
 /// A parameter that follows the data instead of a gradient:

@@ -100,6 +100,8 @@ package struct Coordinator {
     directive.step = step
     directive.scalars = optimizer.scalars(
       step: updates, learningRate: rate(at: step))
+    directive.noise =
+      configuration.gradientNoise.map { GradientNoise.deviation($0, step: step) } ?? 0
     let isLast = done >= totalSteps || reason == .signal || configuration.stopAfter == done
     directive.stops = isLast || reason != nil
     directive.evaluates =

@@ -40,6 +40,7 @@ final class Journal {
   private var abandoned: [Int]
   private var skippedSteps = 0
   private var wasSkipped = false
+  private var spikes = LossSpikes()
 
   init(
     console: Console, metrics: MetricsFile, store: CheckpointStore, arena: NodeArena,
@@ -79,12 +80,18 @@ final class Journal {
       }
     }
     wasSkipped = report.isSkipped
+    let spike = spikes.observe(Double(report.loss))
+    if let spike {
+      let size = "\(Format.fixed(spike, 1)) deviations above the steps before"
+      console.logger.warning(
+        "step \(report.step): the loss jumped to \(Format.short(Double(report.loss))), \(size)")
+    }
     let isLogged = report.step % configuration.logEvery == 0 || report.step == 1
-    if isLogged { log(report) }
+    if isLogged || spike != nil { log(report, spike: spike) }
     console.progress(progressLine(report))
   }
 
-  private func log(_ report: StepReport) {
+  private func log(_ report: StepReport, spike: Double?) {
     let now = ck_monotonic_ns()
     let seconds = Double(now - lastLog.time) / 1e9
     let samples = samplesBefore(report.step)
@@ -103,6 +110,7 @@ final class Journal {
     line.add("compute_ms", Double(report.computeNanoseconds / 1000) / 1000)
     line.add("wait_ms", Double(report.waitNanoseconds / 1000) / 1000)
     if report.isSkipped { line.add("skipped", true) }
+    if let spike { line.add("spike", spike) }
     metrics.write(line)
     // A line a report would flood a log; the evaluation's line carries the epoch there.
   }
@@ -118,9 +126,11 @@ final class Journal {
       + "\(Format.duration(seconds: remaining)) left"
   }
 
-  func didEvaluate(_ evaluation: Evaluation, step: Int) {
+  /// - Parameter average: the figures of the running mean of the weights.
+  func didEvaluate(_ evaluation: Evaluation, average: Evaluation?, step: Int) {
     if evaluation.split == .val { lastEvaluation = evaluation }
     metrics.write(evaluation.line(step: step))
+    if let average { metrics.write(average.line(step: step, kind: "eval-ema")) }
     let seconds = Double(ck_monotonic_ns() - start) / 1e9
     let rate = Double(samplesBefore(step) - samplesBefore(firstStep)) / max(seconds, 1e-9)
     console.line(
@@ -177,7 +187,8 @@ final class Journal {
 
   func finish(
     reason: String, step: Int, best: CheckpointState.BestStep?,
-    test: (evaluation: Evaluation, step: Int)?, isComplete: Bool
+    test: (evaluation: Evaluation, step: Int)?,
+    average: (weights: UnsafeMutablePointer<Float>, test: Evaluation?)?, isComplete: Bool
   ) throws {
     console.finish()
     if reason == Coordinator.Reason.diverged.rawValue {
@@ -185,7 +196,11 @@ final class Journal {
         "diverged: gradients are no longer finite. Lower --lr, add --warmup or --clip-norm")
     }
     if let test { metrics.write(test.evaluation.line(step: test.step)) }
-    if isComplete { try store.writeModel(arena: arena) }
+    if let average = average?.test { metrics.write(average.line(step: step, kind: "eval-ema")) }
+    if isComplete {
+      try store.writeModel(arena.parameters, to: store.folder.model)
+      if let average { try store.writeModel(average.weights, to: store.folder.averagedModel) }
+    }
     let seconds = Double(ck_monotonic_ns() - start) / 1e9
     var line = JSONLine()
     line.add("kind", "end")
@@ -207,6 +222,7 @@ final class Journal {
         "best step", "\(best.step), \(configuration.monitor.rawValue) \(Format.short(best.value))")
     }
     if let test { table.add("test", test.evaluation.summary) }
+    if let averageTest = average?.test { table.add("test of the mean", averageTest.summary) }
     if isComplete {
       table.add("weights", store.folder.model)
     } else if hasSaved {

@@ -34,6 +34,7 @@ extension TrainingJob {
     let plans: PlanCache
     let division: WorkDivision
     let optimizer: any Optimizer
+    let rules: UpdateRules
     let sizes: NodeArena.Sizes
     let memory: MemoryPlan
   }
@@ -70,8 +71,11 @@ extension TrainingJob {
       bucketElements: group.nodeCount == 1 ? nil : Self.bucketElements)
     let optimizer = try OptimizerRegistry.make(
       configuration.optimizer ?? "adam", configuration.hyperParameters)
+    let rules = try UpdateRules(
+      configuration, layout: plans.layout, weightDecay: optimizer.weightDecay)
     let sizes = NodeArena.Sizes(
-      parameters: plans.layout.arenaCount, stateSlots: optimizer.stateNames.count,
+      parameters: plans.layout.arenaCount,
+      stateSlots: configuration.stateNames(of: optimizer).count,
       gradientSlots: max(1, division.published(on: group.nodeIndex).count), leaves: tree.leafCount,
       blocks: plans.layout.blocks.count,
       chunks: evaluated.map { Evaluator.chunkCount($0, chunk: configuration.evalBatch) }.max() ?? 0)
@@ -84,7 +88,8 @@ extension TrainingJob {
       dataBytes: data.description.byteCount)
     if group.node.rank == 0 { try memory.check() }
     return Built(
-      plans: plans, division: division, optimizer: optimizer, sizes: sizes, memory: memory)
+      plans: plans, division: division, optimizer: optimizer, rules: rules, sizes: sizes,
+      memory: memory)
   }
 
   func makeTrainer(
@@ -131,8 +136,7 @@ extension TrainingJob {
         assembler: assembler, sampler: sampler, seed: configuration.seed),
       updater: SliceUpdater(
         memory: memory, reducer: reducer, division: built.division, layout: built.plans.layout,
-        optimizer: built.optimizer, penalty: configuration.penalty,
-        clipping: configuration.clipping, decayExclude: configuration.decayExclude),
+        optimizer: built.optimizer, rules: built.rules),
       evaluator: Evaluator(
         memory: memory, group: group, plans: built.plans, assembler: assembler,
         chunkSize: configuration.evalBatch),

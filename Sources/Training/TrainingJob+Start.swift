@@ -132,6 +132,7 @@ extension TrainingJob {
       if continues { try folder.prepare() } else { try folder.create() }
       // The result of an earlier end is not this run's.
       unlink(folder.model)
+      unlink(folder.averagedModel)
       let temporary = folder.path + "/.config.new"
       var file = try FileWriter(path: temporary)
       for line in Version.lines { try file.write("# \(line)\n") }

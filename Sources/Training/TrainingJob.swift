@@ -97,6 +97,13 @@ package struct TrainingJob {
     if case .samples(let count) = asked.batchSize, count > data.split.trainCount {
       console.line("batch size \(count) clamped to the \(data.split.trainCount) training samples")
     }
+    if configuration.optimizer == "rprop",
+      configuration.batchCount(trainCount: data.split.trainCount) < data.split.trainCount,
+      group.isFirst
+    {
+      console.logger.warning(
+        "rprop counts signs, and those of a mini-batch are noise: use --batch-size full")
+    }
     let engine = try ComputeEngine(threads: configuration.threads ?? 1)
     let built = try group.agree { try plan(configuration, data: data, engine: engine) }
     built.plans.allocate()
@@ -114,7 +121,8 @@ package struct TrainingJob {
     let folder =
       purpose == .train ? try openFolder(configuration, resumed: resumed) : RunFolder("(none)")
     let store = CheckpointStore(
-      folder: folder, layout: built.plans.layout, stateNames: built.optimizer.stateNames)
+      folder: folder, layout: built.plans.layout,
+      stateNames: configuration.stateNames(of: built.optimizer))
     try fillParameters(memory, built, configuration, store: store, resumed: resumed)
     let trainer = try makeTrainer(
       built, configuration: configuration, data: data, memory: memory, reducer: reducer,

@@ -134,7 +134,8 @@ import Testing
       }
       let gradient = sums[tree.root]
       for entry in layout.trainable {
-        ck_divide(gradient.pointer + entry.offset, Float(total.weight), entry.parameter.count)
+        let part = gradient.pointer + entry.offset
+        ck_mean(part, part, nil, Float(total.weight), entry.parameter.count)
       }
       if step == 0 {
         for entry in layout.trainable {
@@ -153,10 +154,14 @@ import Testing
       }
       for entry in layout.trainable {
         let pointers = (state + [gradient]).map { $0.pointer + entry.offset }
-        optimizer.update(
-          parameters: arena + entry.offset,
-          gradient: gradient.pointer + entry.offset, state: pointers,
-          count: entry.parameter.count, scalars: scalars, decays: true)
+        pointers.withUnsafeBufferPointer {
+          guard let state = $0.baseAddress else { return }
+          optimizer.update(
+            UpdateBlock(
+              parameters: arena + entry.offset, gradient: gradient.pointer + entry.offset,
+              state: state, count: entry.parameter.count, weightDecay: optimizer.weightDecay),
+            scalars)
+        }
       }
     }
     // Norm-wise: Adam gives an element a full step in either direction where its gradient is

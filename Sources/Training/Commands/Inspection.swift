@@ -35,7 +35,8 @@ package enum Inspection {
       topology: Topology(ranksOnOneHost: ranks), tree: tree,
       blocks: plans.layout.blocks.map(\.range))
     let sizes = NodeArena.Sizes(
-      parameters: plans.layout.arenaCount, stateSlots: optimizer.stateNames.count,
+      parameters: plans.layout.arenaCount,
+      stateSlots: configuration.stateNames(of: optimizer).count,
       gradientSlots: division.published(on: 0).count, leaves: tree.leafCount,
       blocks: plans.layout.blocks.count, chunks: 1)
     let memory = MemoryPlan(

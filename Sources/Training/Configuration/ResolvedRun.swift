@@ -38,6 +38,10 @@ extension RunConfiguration {
       learningRate ?? (isPerceptron && optimizer == nil ? 1 : nil)
       ?? OptimizerRegistry.defaultLearningRate(result.optimizer ?? "adam")
     _ = try OptimizerRegistry.make(result.optimizer ?? "adam", hyperParameters)
+    if clipping.norm != nil && clipping.ratio != nil {
+      throw Failure.usage(
+        "clip-agc: not together with clip-norm", remedy: "Give one of the two.")
+    }
     if epochs == nil && steps == nil { result.epochs = isDigits ? 20 : 5 }
     if trainCount < 1 {
       throw Failure.badData("\(data): no training sample is left after the validation split")

@@ -10,18 +10,21 @@ package struct Setting {
   package let isFreeOnResume: Bool
   /// Whether it is a switch, given without a value.
   package let isSwitch: Bool
+  /// What stands between the values of a list.
+  package let separator: String
   package let read: (inout RunConfiguration, String) throws -> Void
   /// The value as it would be written, nil where it is unset.
   package let print: (RunConfiguration) -> String?
 
   fileprivate init(
-    _ name: String, free: Bool = false, isSwitch: Bool = false,
+    _ name: String, free: Bool = false, isSwitch: Bool = false, separator: String = ",",
     print: @escaping (RunConfiguration) -> String?,
     read: @escaping (inout RunConfiguration, String) throws -> Void
   ) {
     self.name = name
     isFreeOnResume = free
     self.isSwitch = isSwitch
+    self.separator = separator
     self.print = print
     self.read = read
   }
@@ -73,15 +76,7 @@ package struct Setting {
       optionalCount("steps", \.steps, 1...(1 << 50), free: true),
       optionalText("optimizer", \.optimizer),
       optionalNumber("lr", \.learningRate, "above 0, finite") { $0 > 0 && $0.isFinite },
-      optionalNumber("momentum", \.hyperParameters.momentum, "a number") { $0.isFinite },
-      optionalNumber("dampening", \.hyperParameters.dampening, "a number") { $0.isFinite },
-      numbers("betas", \.hyperParameters.betas, count: 2),
-      optionalNumber("eps", \.hyperParameters.epsilon, "a number") { $0.isFinite },
-      optionalNumber("alpha", \.hyperParameters.alpha, "a number") { $0.isFinite },
-      Setting(
-        "centered", isSwitch: true, print: { $0.hyperParameters.centered.map(String.init) }
-      ) { $0.hyperParameters.centered = try boolean("centered", $1) },
-      optionalNumber("weight-decay", \.hyperParameters.weightDecay, "a number") { $0.isFinite },
+    ] + HyperParameter.allCases.map(hyperParameter) + [
       Setting(
         "decay-exclude",
         print: {
@@ -99,6 +94,20 @@ package struct Setting {
             return role
           })
       },
+      Setting(
+        "param-group", separator: ";",
+        print: {
+          $0.parameterGroups.isEmpty
+            ? nil : $0.parameterGroups.map(\.description).joined(separator: ";")
+        }
+      ) { configuration, text in
+        configuration.parameterGroups = try text.split(separator: ";").map {
+          try ParameterGroup(parsing: String($0))
+        }
+      },
+      Setting(
+        "freeze", print: { $0.freeze.isEmpty ? nil : $0.freeze.joined(separator: ",") }
+      ) { $0.freeze = $1.split(separator: ",").map(String.init) },
       number("l1", \.l1, "0 or more, finite") { $0 >= 0 && $0.isFinite },
       number("l2", \.l2, "0 or more, finite") { $0 >= 0 && $0.isFinite },
       Setting(
@@ -114,6 +123,13 @@ package struct Setting {
       optionalText("warmup", \.warmup),
       optionalNumber("clip-norm", \.clipping.norm, "above 0, finite") { $0 > 0 && $0.isFinite },
       optionalNumber("clip-value", \.clipping.value, "above 0, finite") { $0 > 0 && $0.isFinite },
+      optionalNumber("clip-agc", \.clipping.ratio, "above 0, finite") { $0 > 0 && $0.isFinite },
+      optionalNumber("max-norm", \.maxNorm, "above 0, finite") { $0 > 0 && $0.isFinite },
+      optionalNumber("gradient-noise", \.gradientNoise, "above 0, finite") {
+        $0 > 0 && $0.isFinite
+      },
+      flag("ema", \.averages),
+      number("ema-decay", \.averageDecay, "0 ≤ decay < 1") { $0 >= 0 && $0 < 1 },
       Setting("loss", print: { $0.loss }) { configuration, text in
         guard Loss.names.contains(String(text.prefix { $0 != ":" })) else {
           throw refusal("loss", text, Loss.names.joined(separator: ", "))
@@ -257,13 +273,21 @@ extension Setting {
     }
   }
 
-  fileprivate static func numbers(
-    _ name: String, _ path: Path<[Double]?>, count: Int
-  ) -> Setting {
+  /// Its range is the optimizer's to check.
+  fileprivate static func hyperParameter(_ name: HyperParameter) -> Setting {
     Setting(
-      name, print: { $0[keyPath: path].map { $0.map { "\($0)" }.joined(separator: ",") } }
+      name.rawValue, isSwitch: name.isSwitch,
+      print: { configuration in
+        configuration.hyperParameters[name].map { values in
+          name.isSwitch
+            ? "\(values[0] == 1)" : values.map { "\($0)" }.joined(separator: ",")
+        }
+      }
     ) { configuration, text in
-      configuration[keyPath: path] = try parseNumbers(name, text, count: count)
+      configuration.hyperParameters[name] =
+        name.isSwitch
+        ? [try boolean(name.rawValue, text) ? 1 : 0]
+        : try parseNumbers(name.rawValue, text, count: name.count)
     }
   }
 
@@ -271,8 +295,8 @@ extension Setting {
     _ name: String, _ text: String, count: Int
   ) throws -> [Double] {
     let values = text.split(separator: ",", omittingEmptySubsequences: false).map { Double($0) }
-    guard values.count == count, !values.contains(nil) else {
-      throw refusal(name, text, "\(count) numbers with a comma")
+    guard values.count == count, values.allSatisfy({ $0?.isFinite ?? false }) else {
+      throw refusal(name, text, count == 1 ? "a number" : "\(count) numbers with a comma")
     }
     return values.compactMap { $0 }
   }

@@ -48,9 +48,9 @@ package struct Evaluation: Sendable, Equatable {
   }
 
   /// The object of `metrics.jsonl`.
-  package func line(step: Int) -> JSONLine {
+  package func line(step: Int, kind: String = "eval") -> JSONLine {
     var line = JSONLine()
-    line.add("kind", "eval")
+    line.add("kind", kind)
     line.add("split", split.rawValue)
     line.add("step", step)
     line.add("loss", loss)

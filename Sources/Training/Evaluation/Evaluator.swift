@@ -43,8 +43,13 @@ package final class Evaluator {
   /// Collective: every rank. Begins and ends with a barrier, so that all see the same
   /// parameters and nobody overwrites sums that another still reads.
   ///
-  /// - Parameter report: counts classes too, over all ranks.
-  func evaluate(_ rows: EvaluationRows, report: inout ClassReport?) throws -> Evaluation {
+  /// - Parameters:
+  ///   - weights: nil: the parameters.
+  ///   - report: counts classes too, over all ranks.
+  func evaluate(
+    _ rows: EvaluationRows, with weights: UnsafeMutablePointer<Float>? = nil,
+    report: inout ClassReport?
+  ) throws -> Evaluation {
     arena.enter(.evaluating)
     try arena.barrier()
     let chunkCount = Evaluator.chunkCount(rows.count, chunk: chunkSize)
@@ -53,7 +58,7 @@ package final class Evaluator {
       for (sample, position) in range.enumerated() {
         assembler.copy(row: rows.row(position), part: rows.part, to: sample, of: plans)
       }
-      let plan = try plans.evaluation(batch: range.count, parameters: arena.parameters)
+      let plan = try plans.evaluation(batch: range.count, parameters: weights ?? arena.parameters)
       let sums = try plan.run()
       let outputs = ChunkMetrics.Outputs(of: plan, targets: plans.targets.pointer)
       arena.chunks[chunk] = NodeArena.LeafSums(sums, metrics.sums(outputs))
@@ -67,9 +72,11 @@ package final class Evaluator {
     return result
   }
 
-  func evaluate(_ rows: EvaluationRows) throws -> Evaluation {
+  func evaluate(
+    _ rows: EvaluationRows, with weights: UnsafeMutablePointer<Float>? = nil
+  ) throws -> Evaluation {
     var report: ClassReport?
-    return try evaluate(rows, report: &report)
+    return try evaluate(rows, with: weights, report: &report)
   }
 
   /// What the chunks' sums say; the same on every rank.
