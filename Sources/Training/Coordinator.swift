@@ -29,6 +29,8 @@ package struct Coordinator {
   package private(set) var updates: Int
   /// Checkpoints with the best figures, best first.
   package private(set) var best: [CheckpointState.BestStep]
+  /// Those that are on disk.
+  private var bestSaved: [CheckpointState.BestStep]
   package private(set) var reason: Reason?
   private var secondsAtSave: Double
 
@@ -66,6 +68,7 @@ package struct Coordinator {
     skipped = state?.skipped ?? 0
     updates = state?.updates ?? 0
     best = state?.best ?? []
+    bestSaved = best
     secondsAtSave = Coordinator.now()
     if stopping?.hasStopped == true { reason = .earlyStopping }
   }
@@ -112,16 +115,10 @@ package struct Coordinator {
   /// Looks at an evaluation: whether this state is to be saved and whether training stops.
   package mutating func observe(_ evaluation: Evaluation, step: Int) -> (saves: Bool, stops: Bool) {
     let value = evaluation.value(of: configuration.monitor)
-    let isHigherBetter = configuration.monitor.isBetterWhenHigher
     var saves = false
     if value.isFinite {
       best.append(.init(step: step, value: value))
-      // Stable: the earlier of two equals stays first.
-      best.sort {
-        $0.value == $1.value
-          ? $0.step < $1.step : isHigherBetter ? $0.value > $1.value : $0.value < $1.value
-      }
-      best = Array(best.prefix(configuration.keepBest))
+      rankBest()
       saves = best.contains { $0.step == step }
     }
     let verdict = stopping?.observe(value, step: step)
@@ -135,13 +132,30 @@ package struct Coordinator {
     reason != .diverged && (skipped == 0 || directive.stops)
   }
 
-  /// A checkpoint that could not be written is no candidate for the best.
+  /// The state is being saved: the clock of unsaved progress begins anew, whatever comes of it, so
+  /// that a full disk is not tried at every step.
+  package mutating func willSave() { secondsAtSave = Coordinator.now() }
+
+  /// A checkpoint that could not be written is no candidate for the best; those it had displaced
+  /// are again.
   package mutating func didSave(_ isWritten: Bool, step: Int) {
     if isWritten {
-      secondsAtSave = Coordinator.now()
+      bestSaved = best.filter { $0.step <= step }
     } else {
       best.removeAll { $0.step == step }
+      best += bestSaved.filter { !best.contains($0) }
+      rankBest()
     }
+  }
+
+  private mutating func rankBest() {
+    let isHigherBetter = configuration.monitor.isBetterWhenHigher
+    // Stable: the earlier of two equals stays first.
+    best.sort {
+      $0.value == $1.value
+        ? $0.step < $1.step : isHigherBetter ? $0.value > $1.value : $0.value < $1.value
+    }
+    best = Array(best.prefix(configuration.keepBest))
   }
 
   /// Why the loop ended, and the exit code that goes with it.

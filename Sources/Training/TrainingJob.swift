@@ -122,7 +122,7 @@ package struct TrainingJob {
       trainer: trainer, configuration: configuration,
       parameterCount: built.plans.layout.parameterCount,
       batchCount: configuration.batchCount(trainCount: data.split.trainCount), arena: arena,
-      startedNanoseconds: started)
+      folder: folder, startedNanoseconds: started)
   }
 
   /// The configuration with everything filled in. Collective: every rank.
@@ -190,5 +190,6 @@ package struct PreparedRun {
   package let parameterCount: Int
   package let batchCount: Int
   package let arena: NodeArena
+  package let folder: RunFolder
   package let startedNanoseconds: UInt64
 }

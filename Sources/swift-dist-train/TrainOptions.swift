@@ -120,6 +120,14 @@ struct TrainOptions: ParsableArguments {
   var keep: String?
   @Option(help: "Best checkpoints to keep beside them (default 1).")
   var keepBest: String?
+  @Option(
+    help: ArgumentHelp("Keep multiples of this for ever as well.", valueName: "5000st|10ep"))
+  var keepEvery: String?
+  @Option(
+    help: ArgumentHelp(
+      "async (default): training goes on while a copy is written; sync: less memory.",
+      valueName: "async|sync"))
+  var checkpointMode: String?
   @Flag(help: "Stop when the monitored figure no longer improves, and restore the best weights.")
   var earlyStopping = false
   @Option(help: "Checks without improvement before stopping (default 3).")

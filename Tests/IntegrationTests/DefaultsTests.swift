@@ -31,7 +31,10 @@ extension Integration {
         run.entries() == [
           "best", "checkpoints", "config.yaml", "latest", "metrics.jsonl", "model.safetensors",
         ])
-      #expect(run.entries("checkpoints") == ["step_00000468", "step_00000494", "step_00000520"])
+      #expect(
+        run.entries("checkpoints") == [
+          ".made", "step_00000468", "step_00000494", "step_00000520",
+        ])
       #expect(
         run.entries("checkpoints/step_00000520") == [
           "SHA256SUMS", "model.safetensors", "optimizer.safetensors", "state.json",

@@ -9,6 +9,7 @@ package struct RunFolder: Sendable {
   package init(_ path: String) { self.path = path }
 
   package var checkpoints: String { path + "/checkpoints" }
+  package var checkpointFolder: CheckpointFolder { CheckpointFolder(path: checkpoints) }
   package var metrics: String { path + "/metrics.jsonl" }
   package var model: String { path + "/model.safetensors" }
 
@@ -55,6 +56,7 @@ package struct RunFolder: Sendable {
     if descriptor < 0 { throw systemFailure(checkpoints) }
     close(descriptor)
     unlink(probe)
+    checkpointFolder.cleanUp()
   }
 
   /// `runs/MODEL-DATA-TIMESTAMP`, one that does not exist yet.
@@ -82,12 +84,13 @@ package struct RunFolder: Sendable {
 
   /// Steps with a checkpoint folder, ascending.
   package func steps() -> [Int] {
-    RunFolder.entries(of: checkpoints).compactMap { name in
-      guard name.hasPrefix("step_"), let step = Int(name.dropFirst(5)),
-        RunFolder.stepName(step) == name
-      else { return nil }
-      return step
-    }.sorted()
+    RunFolder.entries(of: checkpoints).compactMap { RunFolder.step(of: $0) }.sorted()
+  }
+
+  private static func step(of name: some StringProtocol) -> Int? {
+    guard name.hasPrefix("step_"), let step = Int(name.dropFirst(5)), stepName(step) == name
+    else { return nil }
+    return step
   }
 
   static func entries(of path: String) -> [String] {
@@ -112,10 +115,20 @@ package struct RunFolder: Sendable {
     else { throw systemFailure("\(path)/\(name)") }
   }
 
-  /// Deletes a folder of files that this program wrote; a leftover is a nuisance, not an error.
-  static func removeFolder(_ path: String) {
-    for name in entries(of: path) { unlink("\(path)/\(name)") }
-    rmdir(path)
+  /// The step that the link `name` points at; nil where there is no such link.
+  /// - Throws: `Failure.badData` for a link to anything but a checkpoint of this run.
+  func linkedStep(_ name: String) throws -> Int? {
+    var buffer = [UInt8](repeating: 0, count: 4096)
+    let count = readlink("\(path)/\(name)", &buffer, buffer.count)
+    guard count >= 0 else { return nil }
+    let target = String(decoding: buffer.prefix(count), as: UTF8.self)
+    guard target.hasPrefix("checkpoints/"), let step = RunFolder.step(of: target.dropFirst(12))
+    else {
+      throw Failure.badData(
+        "\(path)/\(name): a link to \(target), which is no checkpoint of this run",
+        remedy: "Remove the link, or name the checkpoint with --resume PATH.")
+    }
+    return step
   }
 
   static func syncFolder(_ path: String) {

@@ -48,6 +48,8 @@ package struct RunConfiguration: Sendable, Equatable {
   package var checkpointEvery = "1ep"
   package var keep = 3
   package var keepBest = 1
+  package var keepEvery: String?
+  package var checkpointMode = CheckpointMode.async
   package var earlyStopping = false
   package var patience = 3
   package var minDelta = 0.0
@@ -79,6 +81,10 @@ package struct RunConfiguration: Sendable, Equatable {
       }
     }
   }
+
+  /// Whether training goes on while a checkpoint is written, for the price of a second copy of
+  /// parameters and optimizer state in memory.
+  package enum CheckpointMode: String, Sendable, CaseIterable { case async, sync }
 
   /// V leaves in groups of M.
   package struct LogicalRanks: Sendable, Equatable, CustomStringConvertible {

@@ -127,6 +127,13 @@ package struct Setting {
       text("checkpoint-every", \.checkpointEvery, free: true),
       count("keep", \.keep, 1...1_000_000, free: true),
       count("keep-best", \.keepBest, 1...1_000_000, free: true),
+      optionalText("keep-every", \.keepEvery, free: true),
+      Setting("checkpoint-mode", free: true, print: { $0.checkpointMode.rawValue }) {
+        guard let mode = RunConfiguration.CheckpointMode(rawValue: $1) else {
+          throw refusal("checkpoint-mode", $1, "async or sync")
+        }
+        $0.checkpointMode = mode
+      },
       flag("early-stopping", \.earlyStopping),
       count("patience", \.patience, 1...1_000_000),
       number("min-delta", \.minDelta, "0 or more, finite") { $0 >= 0 && $0.isFinite },
