@@ -35,6 +35,7 @@ public func train(
 }
 
 private struct OwnModelCommand: RankCommand {
+  static let savesOnSignals = true
   let options: [String: String]
   let model: (ModelContext) -> any Model
 

@@ -12,6 +12,7 @@ package struct Coordinator {
     case epochs, steps, signal, diverged
     case earlyStopping = "early-stopping"
     case stopAfter = "stop-after"
+    case timeLimit = "time-limit"
   }
 
   let configuration: RunConfiguration
@@ -33,6 +34,15 @@ package struct Coordinator {
   private var bestSaved: [CheckpointState.BestStep]
   package private(set) var reason: Reason?
   private var secondsAtSave: Double
+  /// When the job must be over, on `now`'s clock.
+  package var jobEnd: Double?
+  /// What a save costs until it is verified: an estimate until one was measured.
+  package var saveSeconds = 1.0
+  /// Between two steps, evaluations and saves included.
+  private var longestStepSeconds = 0.0
+  private var secondsAtStep: Double
+  /// For the process to end, and for what no measurement knows.
+  private static let reserveSeconds = 2.0
 
   /// Unsaved progress is never older than this.
   private static let longestUnsavedSeconds = 600.0
@@ -70,6 +80,7 @@ package struct Coordinator {
     best = state?.best ?? []
     bestSaved = best
     secondsAtSave = Coordinator.now()
+    secondsAtStep = secondsAtSave
     if stopping?.hasStopped == true { reason = .earlyStopping }
   }
 
@@ -87,7 +98,9 @@ package struct Coordinator {
     directive.step = step
     directive.scalars = optimizer.scalars(
       step: updates, learningRate: schedule.rate(at: step))
-    let isLast = done >= totalSteps || reason == .signal || configuration.stopAfter == done
+    let isLast =
+      done >= totalSteps || reason == .signal || reason == .timeLimit
+      || configuration.stopAfter == done
     directive.stops = isLast || reason != nil
     directive.evaluates =
       done >= totalSteps
@@ -109,7 +122,18 @@ package struct Coordinator {
       reason = .diverged
     } else if wantsStop && reason == nil {
       reason = .signal
+    } else if isTimeUp() && reason == nil {
+      reason = .timeLimit
     }
+  }
+
+  /// Whether one more step and a save might come too late.
+  private mutating func isTimeUp() -> Bool {
+    let now = Coordinator.now()
+    longestStepSeconds = max(longestStepSeconds, now - secondsAtStep)
+    secondsAtStep = now
+    guard let jobEnd else { return false }
+    return now + 2 * longestStepSeconds + 1.5 * saveSeconds + Self.reserveSeconds > jobEnd
   }
 
   /// Looks at an evaluation: whether this state is to be saved and whether training stops.
@@ -160,9 +184,9 @@ package struct Coordinator {
 
   /// Why the loop ended, and the exit code that goes with it.
   package func ending(step: Int) -> (reason: Reason, code: Int32) {
-    if let reason, reason != .signal || step < totalSteps {
+    if let reason, ![.signal, .timeLimit].contains(reason) || step < totalSteps {
       switch reason {
-      case .signal: return (reason, Failure.Kind.stoppedEarly.rawValue)
+      case .signal, .timeLimit: return (reason, Failure.Kind.stoppedEarly.rawValue)
       case .diverged: return (reason, Failure.Kind.diverged.rawValue)
       default: return (reason, 0)
       }

@@ -207,7 +207,7 @@ extension Evaluation {
 extension RunConfiguration {
   /// Where and how a run was called, which no checkpoint needs and none may decide.
   static let placeSettings: Set<String> = [
-    "run", "resume", "stop-after", "expect-ranks", "progress", "quiet",
+    "run", "resume", "stop-after", "time-limit", "expect-ranks", "progress", "quiet",
   ]
 
   /// Without what says where and how a run was called, which no checkpoint needs.
@@ -216,6 +216,7 @@ extension RunConfiguration {
     result.run = nil
     result.resume = nil
     result.stopAfter = nil
+    result.timeLimit = nil
     result.expectRanks = nil
     result.progress = "auto"
     result.quiet = false

@@ -146,6 +146,7 @@ package final class Trainer {
   private func didSave(_ report: SaveReport?) {
     guard let report else { return }
     coordinator.didSave(report.isWritten, step: report.step)
+    if let seconds = report.seconds { coordinator.saveSeconds = seconds }
     journal?.didSave(report)
   }
 

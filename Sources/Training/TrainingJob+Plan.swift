@@ -117,7 +117,7 @@ extension TrainingJob {
       stepsPerEpoch: configuration.stepsPerEpoch(trainCount: trainCount))
     let assembler = BatchAssembler(data: data, loss: configuration.loss ?? .crossEntropy)
     let totalSteps = configuration.totalSteps(trainCount: trainCount)
-    let (coordinator, keepEvery) = try group.agree {
+    let (planned, keepEvery) = try group.agree {
       let schedule = try Schedule(
         parsing: configuration.schedule, baseRate: configuration.learningRate ?? 1e-3,
         warmup: configuration.warmup, stepsPerEpoch: sampler.stepsPerEpoch, totalSteps: totalSteps)
@@ -159,6 +159,12 @@ extension TrainingJob {
           stopping: coordinator.stopping, skipped: coordinator.skipped,
           updates: coordinator.updates, best: coordinator.best, modelFile: modelFile)
       }
+    }
+    var coordinator = planned
+    if let checkpointer {
+      coordinator.saveSeconds = checkpointer.expectedSeconds
+      coordinator.jobEnd = JobEnd.seconds(
+        limit: configuration.timeLimit.flatMap(JobEnd.parse), startedNanoseconds: started)
     }
     return Trainer(
       group: group, memory: memory,

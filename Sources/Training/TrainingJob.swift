@@ -13,7 +13,7 @@ package import Reports
 /// Builds a `Trainer` from what the user asked for: the road from options to the first step.
 package struct TrainingJob {
   let group: RankGroup
-  private let started = ck_monotonic_ns()
+  let started = ck_monotonic_ns()
   var sources: ConfigurationSources
   let model: ((ModelContext) -> any Model)?
   let flags: [String: String]
@@ -80,7 +80,6 @@ package struct TrainingJob {
 
   /// Everything up to the first step.
   package mutating func prepare(console: Console, purpose: Purpose) throws -> PreparedRun {
-    ck_install_signal_flag()
     try checkLaunch()
     try compareConfigurations()
     let resumed = try findCheckpoint(console: console)

@@ -114,6 +114,11 @@ struct TrainOptions: ParsableArguments {
   var resume: String?
   @Option(help: "Save after step N of the whole run's schedule and leave with 75.")
   var stopAfter: String?
+  @Option(
+    help: ArgumentHelp(
+      "Save and leave with 75 before this time is over; Slurm's end is known without.",
+      valueName: "90s|30min|2h"))
+  var timeLimit: String?
   @Option(help: ArgumentHelp("How often to save (default 1ep).", valueName: "500st|1ep|10min"))
   var checkpointEvery: String?
   @Option(help: "Last checkpoints to keep (default 3).")

@@ -29,7 +29,8 @@ extension Integration {
       try IntegrationTests.run(ranks: 2, expecting: 0, run.option)
       #expect(
         run.entries() == [
-          "best", "checkpoints", "config.yaml", "latest", "metrics.jsonl", "model.safetensors",
+          ".lock", "best", "checkpoints", "config.yaml", "latest", "metrics.jsonl",
+          "model.safetensors",
         ])
       #expect(
         run.entries("checkpoints") == [

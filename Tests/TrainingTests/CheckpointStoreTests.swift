@@ -79,7 +79,8 @@ import Training
     try manager.copyItem(atPath: sample.path(1), toPath: folder + "/.step_00000004.new")
     try Data().write(to: URL(fileURLWithPath: folder + "/.step_00000004.new/mine"))
     #expect(try found("latest", warnings: 1) == 1)
-    try sample.run.prepare()
+    var run = sample.run
+    try run.prepare()
     #expect(
       try entries() == [".made", ".step_00000004.new", "step_00000001", "step_00000002"])
     #expect(try found("latest") == 2)

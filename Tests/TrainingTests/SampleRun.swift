@@ -17,8 +17,9 @@ final class SampleRun {
 
   init() throws {
     folder = try TemporaryFolder()
-    let run = RunFolder(folder.path + "/a run ü")
+    var run = RunFolder(folder.path + "/a run ü")
     try run.create()
+    try run.prepare()
     store = CheckpointStore(folder: run, layout: layout, stateNames: ["exp_avg"])
     arenas = (0..<2).map { [layout] stream in
       let buffer = AlignedBuffer<Float>(count: layout.arenaCount)

@@ -10,6 +10,13 @@ struct SaveReport: Sendable {
   let outcome: Result<CheckpointStore.Written, Failure>
 
   var isWritten: Bool { (try? outcome.get()) != nil }
+
+  /// From the step loop's stop to the checkpoint's last byte read back; nil for a failure.
+  var seconds: Double? {
+    (try? outcome.get()).map {
+      Double(pauseNanoseconds + $0.writeNanoseconds + $0.verifyNanoseconds) / 1e9
+    }
+  }
 }
 
 /// Rank 0's hand that saves: gives states to a thread that writes them, one at a time, and collects
@@ -41,6 +48,8 @@ final class Checkpointer {
 
   var modelPath: String { store.folder.model }
   var runPath: String { store.folder.path }
+  /// For want of a measurement: half the speed of a slow disk.
+  var expectedSeconds: Double { 0.5 + Double(image.byteCount) / 50e6 }
 
   /// Starts to write what follows update number `step`. The tensors of the image must stay as they
   /// are until the report is there.

@@ -5,6 +5,8 @@ import Glibc
 /// `best`, and `model.safetensors` at the end. Used by the first rank only.
 package struct RunFolder: Sendable {
   package let path: String
+  /// Held as long as any copy of this value lives.
+  private var lock: RunLock?
 
   package init(_ path: String) { self.path = path }
 
@@ -32,7 +34,7 @@ package struct RunFolder: Sendable {
     return own == resolved(other.path)
   }
 
-  /// Makes the folder and proves that it can be written.
+  /// Makes the folder; `prepare` goes on.
   /// - Throws: `Failure.usage` where it exists, `Failure.cannotWrite` where it cannot be made.
   package func create() throws {
     guard access(path, F_OK) != 0 else {
@@ -45,11 +47,12 @@ package struct RunFolder: Sendable {
       made += "/" + part
       if mkdir(made, 0o755) != 0 && errno != EEXIST { throw systemFailure(made) }
     }
-    try prepare()
   }
 
-  /// The folder exists: makes sure of its inside.
-  package func prepare() throws {
+  /// The folder exists: makes sure that no other job writes it, and of its inside.
+  /// - Throws: `Failure.usage` naming who does, `Failure.cannotWrite`.
+  package mutating func prepare() throws {
+    lock = try lock ?? RunLock(folder: path)
     if mkdir(checkpoints, 0o755) != 0 && errno != EEXIST { throw systemFailure(checkpoints) }
     let probe = checkpoints + "/.probe"
     let descriptor = open(probe, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)

@@ -45,6 +45,8 @@ package struct RunConfiguration: Sendable, Equatable {
   package var run: String?
   package var resume: String?
   package var stopAfter: Int?
+  /// As written; see `JobEnd`.
+  package var timeLimit: String?
   package var checkpointEvery = "1ep"
   package var keep = 3
   package var keepBest = 1

@@ -124,6 +124,12 @@ package struct Setting {
       optionalText("run", \.run, free: true),
       optionalText("resume", \.resume, free: true),
       optionalCount("stop-after", \.stopAfter, 1...(1 << 50), free: true),
+      Setting("time-limit", free: true, print: { $0.timeLimit }) { configuration, text in
+        guard JobEnd.parse(text) != nil else {
+          throw refusal("time-limit", text, "90s, 30min or 2h")
+        }
+        configuration.timeLimit = text
+      },
       text("checkpoint-every", \.checkpointEvery, free: true),
       count("keep", \.keep, 1...1_000_000, free: true),
       count("keep-best", \.keepBest, 1...1_000_000, free: true),
