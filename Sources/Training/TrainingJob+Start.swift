@@ -68,16 +68,9 @@ extension TrainingJob {
       var merged = try TrainingJob.sources(
         flags: flags, file: configurationFile, over: stored)
       merged.letNewEpochsWin(over: resumed.path)
-      for setting in Setting.all where !setting.isFreeOnResume {
-        let (now, before) = (
-          setting.print(merged.configuration), setting.print(stored.configuration)
-        )
-        if now != before {
-          throw Failure.usage(
-            "\(setting.name): the run was started with \(before ?? "nothing"), now \(now ?? "nothing")",
-            remedy: "Leave the option out, or start a new run.")
-        }
-      }
+      let changes = SettingChange.all(from: stored.configuration, to: merged.configuration)
+      try SettingChange.refuse(changes)
+      if group.isFirst { SettingChange.report(changes, on: console) }
       return merged
     }
     let differences = Platform.current.differences(from: resumed.state.platform)
@@ -129,7 +122,8 @@ extension TrainingJob {
       let continues =
         resumed.map { folder.isSame(as: RunFolder($0.folder)) }
         ?? (configuration.resume == "auto" && folder.isRun && folder.steps().isEmpty)
-      if continues { try folder.prepare() } else { try folder.create() }
+      if !continues { try folder.create() }
+      try folder.prepare()
       // The result of an earlier end is not this run's.
       unlink(folder.model)
       unlink(folder.averagedModel)

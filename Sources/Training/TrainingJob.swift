@@ -13,7 +13,7 @@ package import Reports
 /// Builds a `Trainer` from what the user asked for: the road from options to the first step.
 package struct TrainingJob {
   let group: RankGroup
-  private let started = ck_monotonic_ns()
+  let started = ck_monotonic_ns()
   var sources: ConfigurationSources
   let model: ((ModelContext) -> any Model)?
   let flags: [String: String]
@@ -84,7 +84,6 @@ package struct TrainingJob {
 
   /// Everything up to the first step.
   package mutating func prepare(console: Console, purpose: Purpose) throws -> PreparedRun {
-    ck_install_signal_flag()
     try checkLaunch()
     try compareConfigurations()
     let resumed = try findCheckpoint(console: console)
@@ -134,7 +133,7 @@ package struct TrainingJob {
       trainer: trainer, configuration: configuration,
       parameterCount: built.plans.layout.parameterCount,
       batchCount: configuration.batchCount(trainCount: data.split.trainCount), arena: arena,
-      startedNanoseconds: started)
+      folder: folder, startedNanoseconds: started)
   }
 
   /// The configuration with everything filled in. Collective: every rank.
@@ -202,5 +201,6 @@ package struct PreparedRun {
   package let parameterCount: Int
   package let batchCount: Int
   package let arena: NodeArena
+  package let folder: RunFolder
   package let startedNanoseconds: UInt64
 }

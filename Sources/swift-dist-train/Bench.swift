@@ -7,7 +7,9 @@ import Training
 struct Bench: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Measurements, one key=value line a case.",
-    subcommands: [BenchStep.self, BenchOptimizer.self, BenchZoo.self])
+    subcommands: [
+      BenchStep.self, BenchOptimizer.self, BenchCheckpoint.self, BenchZoo.self,
+    ])
 }
 
 struct BenchStep: ParsableCommand, RankCommand {
@@ -54,5 +56,26 @@ struct BenchOptimizer: ParsableCommand {
       print($0)
       fflush(nil)
     }
+  }
+}
+
+struct BenchCheckpoint: ParsableCommand, RankCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "checkpoint",
+    abstract: "The time of a checkpoint: the step loop's pause, writing, reading back.",
+    discussion: """
+      Takes the options of `train`. Each round writes a checkpoint and, before it, the same bytes \
+      with plain write(2) and fsync(2), as `dd conv=fsync` does; and copies them in memory once. \
+      Medians are printed. The folder given with --run is made, used and removed.
+      """)
+
+  @OptionGroup var options: TrainOptions
+  @Option(help: "Pairs of measurements.") var rounds = 7
+
+  func run(on group: RankGroup) throws -> Int32 {
+    let line = try CheckpointBenchmark.run(
+      group: group, flags: options.given, configurationFile: options.config, rounds: rounds)
+    if group.isFirst { print(line) }
+    return 0
   }
 }

@@ -7,6 +7,8 @@ struct Train: ParsableCommand, RankCommand {
   static let configuration = CommandConfiguration(
     abstract: "Train a model (the default command).")
 
+  static let savesOnSignals = true
+
   @OptionGroup var options: TrainOptions
 
   @Flag(help: "Print the resolved configuration with where each value came from, and stop.")

@@ -1,4 +1,5 @@
 package import Basics
+import CKernels
 package import DataParallel
 import Glibc
 import MPI
@@ -6,13 +7,21 @@ import Reports
 
 /// A subcommand that every rank runs.
 package protocol RankCommand {
+  /// Whether SIGUSR1, SIGUSR2 and SIGTERM ask it to save, instead of ending it.
+  static var savesOnSignals: Bool { get }
   func run(on group: RankGroup) throws -> Int32
+}
+
+extension RankCommand {
+  package static var savesOnSignals: Bool { false }
 }
 
 /// The life of one process in a job: MPI's beginning, the command, and the end that fits the
 /// outcome.
 package enum Job {
-  package static func run(_ command: some RankCommand) -> Never {
+  package static func run<Command: RankCommand>(_ command: Command) -> Never {
+    // Before MPI starts, which takes long enough to be signalled in.
+    if Command.savesOnSignals { ck_install_signal_flag() }
     do {
       exit(try perform(command))
     } catch {

@@ -58,9 +58,13 @@ package struct RunConfiguration: Sendable, Equatable {
   package var run: String?
   package var resume: String?
   package var stopAfter: Int?
+  /// As written; see `JobEnd`.
+  package var timeLimit: String?
   package var checkpointEvery = "1ep"
   package var keep = 3
   package var keepBest = 1
+  package var keepEvery: String?
+  package var checkpointMode = CheckpointMode.async
   package var earlyStopping = false
   package var patience = 3
   package var minDelta = 0.0
@@ -92,6 +96,10 @@ package struct RunConfiguration: Sendable, Equatable {
       }
     }
   }
+
+  /// Whether training goes on while a checkpoint is written, for the price of a second copy of
+  /// parameters and optimizer state in memory.
+  package enum CheckpointMode: String, Sendable, CaseIterable { case async, sync }
 
   /// V leaves in groups of M.
   package struct LogicalRanks: Sendable, Equatable, CustomStringConvertible {

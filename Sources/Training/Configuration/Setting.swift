@@ -161,9 +161,22 @@ package struct Setting {
       optionalText("run", \.run, free: true),
       optionalText("resume", \.resume, free: true),
       optionalCount("stop-after", \.stopAfter, 1...(1 << 50), free: true),
+      Setting("time-limit", free: true, print: { $0.timeLimit }) { configuration, text in
+        guard JobEnd.parse(text) != nil else {
+          throw refusal("time-limit", text, "90s, 30min or 2h")
+        }
+        configuration.timeLimit = text
+      },
       text("checkpoint-every", \.checkpointEvery, free: true),
       count("keep", \.keep, 1...1_000_000, free: true),
       count("keep-best", \.keepBest, 1...1_000_000, free: true),
+      optionalText("keep-every", \.keepEvery, free: true),
+      Setting("checkpoint-mode", free: true, print: { $0.checkpointMode.rawValue }) {
+        guard let mode = RunConfiguration.CheckpointMode(rawValue: $1) else {
+          throw refusal("checkpoint-mode", $1, "async or sync")
+        }
+        $0.checkpointMode = mode
+      },
       flag("early-stopping", \.earlyStopping),
       count("patience", \.patience, 1...1_000_000),
       number("min-delta", \.minDelta, "0 or more, finite") { $0 >= 0 && $0.isFinite },
