@@ -31,6 +31,7 @@ package final class Plan {
   }
 
   private let kernels: [any Kernel]
+  private let finalFrom: [Int]
   private let outputBuffer: Buffer
   private let sums: UnsafeMutablePointer<ck_loss_sums>
   private var bases = MemoryBases()
@@ -67,6 +68,7 @@ package final class Plan {
       mode: mode, engine: engine, keepsOutput: keepsOutput || mode == .evaluation)
     let compiled = try compiler.compile(loss: loss, result: result.id, sums: sums)
     kernels = compiled.kernels
+    finalFrom = compiled.finalFrom
     outputBuffer = compiled.output
     workspaceCount = compiled.workspaceCount
     featureCount = input.count
@@ -117,9 +119,15 @@ package final class Plan {
   }
 
   /// Runs every kernel; the sums are over this batch's samples.
-  package func run() throws -> ck_loss_sums {
+  ///
+  /// - Parameter isFinalFrom: called behind each operation of backward with the first element
+  ///   from which on all gradients are final, so that the last layers' can leave early.
+  package func run(isFinalFrom: (_ element: Int) throws -> Void = { _ in }) throws -> ck_loss_sums {
     sums.pointee = ck_loss_sums()
-    for kernel in kernels { try kernel.run() }
+    for (kernel, element) in zip(kernels, finalFrom) {
+      try kernel.run()
+      if element != Int.max { try isFinalFrom(element) }
+    }
     return sums.pointee
   }
 

@@ -73,7 +73,7 @@ package final class Evaluator {
   /// parameters and nobody overwrites sums that another still reads.
   func evaluate(_ rows: EvaluationRows) throws -> Evaluation {
     arena.enter(.evaluating)
-    try arena.barrier()
+    arena.barrier()
     let chunkCount = Evaluator.chunkCount(rows.count, chunk: chunkSize)
     for chunk in WorkDivision.share(chunkCount, rank: group.position, of: group.size) {
       let range = chunk * chunkSize..<min((chunk + 1) * chunkSize, rows.count)
@@ -90,7 +90,7 @@ package final class Evaluator {
       split: rows.split, count: rows.count, loss: sum(chunkCount) { $0.loss } / weight,
       accuracy: isClassification ? sum(chunkCount) { $0.correct } / Double(rows.count) : nil,
       meanAbsoluteError: isClassification ? nil : sum(chunkCount) { $0.absolute } / weight)
-    try arena.barrier()
+    arena.barrier()
     return result
   }
 

@@ -30,7 +30,7 @@ final class LeafWorker {
     let start = ck_monotonic_ns()
     arena.enter(.computing)
     let batch = sampler.batch(step: step)
-    let isFinite = try reducer.fillSlots { leaf, gradient in
+    let isFinite = try reducer.fillSlots { leaf, gradient, isFinalFrom in
       let samples = division.samples(ofLeaf: leaf, batch: batch.count)
       if samples.isEmpty {
         gradient.update(repeating: 0, count: plans.layout.arenaCount)
@@ -43,7 +43,7 @@ final class LeafWorker {
       }
       let plan = try plans.training(
         batch: samples.count, parameters: arena.parameters, gradients: gradient)
-      arena.leaves[leaf] = NodeArena.LeafSums(try plan.run())
+      arena.leaves[leaf] = NodeArena.LeafSums(try plan.run(isFinalFrom: isFinalFrom))
     }
     arena.own.pointee.hasNonFinite = !isFinite
     arena.own.pointee.wantsStop = ck_signal_received() != 0

@@ -74,7 +74,6 @@ final class SliceUpdater {
     arena.enter(.reducing)
     let weight = Float(leafSum { $0.weight })
     let needsNorm = clipping.norm != nil
-    try reducer.exchangeSums()
     try reducer.reduceSlices(keeps: needsNorm) { block, range, gradient in
       ck_divide(gradient, weight, range.count)
       let parameters = arena.parameters + range.lowerBound
@@ -102,6 +101,9 @@ final class SliceUpdater {
       try memory.startSharingParameters(bucket: bucket)
     }
   }
+
+  /// The step's gradients are not finite: they are let go. Collective, as `update`.
+  func skip() throws { try reducer.discard() }
 
   private func apply(
     _ scalars: StepScalars, _ block: Int, _ range: Range<Int>,

@@ -67,6 +67,7 @@ package final class Trainer {
 
   /// One optimizer step.
   func trainStep() throws -> Directive {
+    let start = ck_monotonic_ns()
     if group.isFirst { board.pointee.directive = coordinator.directive(step: step) }
     arena.own.pointee.waitNanoseconds = 0
     try worker.computeGradients(step: step)
@@ -75,10 +76,15 @@ package final class Trainer {
     let directive = board.pointee.directive
     let votes = arena.votes()
     let loss = updater.leafSum { $0.loss } / updater.leafSum { $0.weight }
-    if !votes.hasNonFinite { try updater.update(scalars: directive.scalars) }
+    if votes.hasNonFinite {
+      try updater.skip()
+    } else {
+      try updater.update(scalars: directive.scalars)
+    }
 
     try memory.gatherParameters()
     step += 1
+    group.watchdog.didStep(seconds: Double(ck_monotonic_ns() - start) / 1e9)
     if let journal {
       let norm = updater.gradientNorm()
       coordinator.observe(
@@ -115,7 +121,7 @@ package final class Trainer {
         step: step, epoch: step / coordinator.stepsPerEpoch, coordinator: coordinator)
       coordinator.didSave(isWritten, step: step)
     }
-    try arena.barrier()
+    arena.barrier()
   }
 
   /// Restores the best weights, evaluates the test set once, writes the result.

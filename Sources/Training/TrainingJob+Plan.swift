@@ -43,9 +43,6 @@ extension TrainingJob {
       ?? Zoo.model(named: configuration.model ?? "", file: modelFile, for: context)
   }
 
-  /// Gradients travel between nodes in buckets of 4 MiB.
-  private static let bucketElements = 1 << 20
-
   struct Built {
     let plans: PlanCache
     let division: WorkDivision
@@ -83,20 +80,21 @@ extension TrainingJob {
     }
     let division = WorkDivision(
       topology: group.topology, tree: tree, blocks: plans.layout.blocks.map(\.range),
-      bucketElements: group.nodeCount == 1 ? nil : Self.bucketElements)
+      bucketElements: group.bucketElements)
     let optimizer = try OptimizerRegistry.make(
       configuration.optimizer ?? "adam", configuration.hyperParameters)
     let sizes = NodeArena.Sizes(
       parameters: plans.layout.arenaCount, stateSlots: optimizer.stateNames.count,
       gradientSlots: max(1, division.published(on: group.nodeIndex).count), leaves: tree.leafCount,
       blocks: plans.layout.blocks.count,
-      chunks: evaluated.map { Evaluator.chunkCount($0, chunk: configuration.evalBatch) }.max() ?? 0)
+      chunks: evaluated.map { Evaluator.chunkCount($0, chunk: configuration.evalBatch) }.max() ?? 0,
+      buckets: division.buckets.count)
     let reduction = group.topology.nodes[group.nodeIndex].map {
       GradientReducer.byteCount(division, position: $0, parameters: plans.layout.arenaCount)
     }
     let memory = MemoryPlan(
       rankBytes: plans.byteCount + (reduction.max() ?? 0),
-      localRanks: group.node.size, windowBytes: sizes.byteCount(ranks: group.size),
+      localRanks: group.node.size, windowBytes: sizes.byteCount,
       dataBytes: data.description.byteCount)
     if group.node.rank == 0 { try memory.check() }
     return Built(

@@ -81,24 +81,29 @@ package struct TrainingJob {
   /// Everything up to the first step.
   package mutating func prepare(console: Console, purpose: Purpose) throws -> PreparedRun {
     ck_install_signal_flag()
+    group.watchdog.setLimits(.init(fixed: sources.configuration.hangTimeout))
     try checkLaunch()
     try compareConfigurations()
     let resumed = try findCheckpoint(console: console)
     if let resumed { try applyResumed(resumed, console: console) }
     modelFile = try readModelFile(resumed: resumed, console: console)
     let asked = sources.configuration
+    group.own.enter(.loading)
     let data = try loadData(asked, standardization: resumed?.state.standardization)
     if let resumed { try compareData(data.description, with: resumed) }
     let configuration = try resolve(data.description, trainCount: data.split.trainCount)
     if case .samples(let count) = asked.batchSize, count > data.split.trainCount {
       console.line("batch size \(count) clamped to the \(data.split.trainCount) training samples")
     }
+    group.own.enter(.planning)
     let engine = try ComputeEngine(threads: configuration.threads ?? 1)
     let built = try group.agree { try plan(configuration, data: data, engine: engine) }
     built.plans.allocate()
-    let policy = WaitPolicy(
-      ranks: group.node.size, cores: try Affinity(group).nodeCores,
-      timeoutSeconds: configuration.hangTimeout)
+    let affinity = try Affinity(group)
+    if group.node.rank == 0, let advice = affinity.advice {
+      console.logger.warning("\(group.hosts[group.nodeIndex]): \(advice)")
+    }
+    let policy = WaitPolicy(group: group, cores: affinity.nodeCores)
     let arena = try group.agree {
       try NodeArena(group: group, sizes: built.sizes, policy: policy)
     }

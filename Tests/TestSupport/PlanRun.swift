@@ -34,9 +34,10 @@ package final class PlanRun {
 
   /// One execution; `targets` are class indices where the loss takes classes.
   @discardableResult
-  package func run(_ x: [Float], targets values: [Float], takesClasses: Bool = false) throws
-    -> ck_loss_sums
-  {
+  package func run(
+    _ x: [Float], targets values: [Float], takesClasses: Bool = false,
+    isFinalFrom: (Int) throws -> Void = { _ in }
+  ) throws -> ck_loss_sums {
     precondition(x.count == features.count && values.count == targets.count)
     features.pointer.update(from: x, count: x.count)
     for (index, value) in values.enumerated() {
@@ -45,7 +46,7 @@ package final class PlanRun {
     }
     gradients.elements.update(repeating: .nan)
     workspace.elements.update(repeating: .nan)
-    return try plan.run()
+    return try plan.run(isFinalFrom: isFinalFrom)
   }
 
   /// Another execution on the same data, with nothing prepared.

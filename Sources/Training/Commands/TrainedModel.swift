@@ -72,6 +72,8 @@ package final class ModelSession {
     self.group = group
     let configuration = try group.agree { try model.configuration() }
     self.configuration = configuration
+    group.watchdog.setLimits(.init(fixed: configuration.hangTimeout))
+    group.own.enter(.loading)
     let options = DataOptions(
       target: configuration.target, task: configuration.task,
       testData: spec == nil ? configuration.testData : nil,
@@ -104,9 +106,7 @@ package final class ModelSession {
     }
     plans.allocate()
     layout = plans.layout
-    let policy = WaitPolicy(
-      ranks: group.node.size, cores: try Affinity(group).nodeCores,
-      timeoutSeconds: configuration.hangTimeout)
+    let policy = WaitPolicy(group: group, cores: try Affinity(group).nodeCores)
     let arena = try NodeArena(
       group: group,
       sizes: NodeArena.Sizes(
@@ -181,7 +181,7 @@ package final class ModelSession {
           let own = ownRows(rank)
           return [own.lowerBound * width * 4..<own.upperBound * width * 4]
         }))
-    try memory.arena.barrier()
+    memory.arena.barrier()
     return Predictions(rows: numbers, outputs: width, values: UnsafePointer(values))
   }
 }
