@@ -72,10 +72,11 @@ package final class RankGroup {
     return names
   }
 
-  /// How many gradient elements travel between nodes together; nil where there is one node.
-  ///
-  /// 4 MiB: smaller buckets cost more messages, larger ones leave less to hide behind backward.
-  package var bucketElements: Int? { nodeCount == 1 ? nil : 1 << 20 }
+  /// How many gradient elements travel between nodes together: 4 MiB. Smaller buckets cost more
+  /// messages, larger ones leave less to hide behind backward.
+  package static let bucketElements = 1 << 20
+  /// The same for this job; nil where there is one node and nothing travels.
+  package var bucketElements: Int? { nodeCount == 1 ? nil : Self.bucketElements }
 
   func register(_ segment: SharedSegment) { segments.append(segment) }
 }

@@ -127,7 +127,7 @@ package struct TrainingJob {
       trainer: trainer, configuration: configuration,
       parameterCount: built.plans.layout.parameterCount,
       batchCount: configuration.batchCount(trainCount: data.split.trainCount), arena: arena,
-      startedNanoseconds: started)
+      reducer: reducer, startedNanoseconds: started)
   }
 
   /// The configuration with everything filled in. Collective: every rank.
@@ -195,5 +195,6 @@ package struct PreparedRun {
   package let parameterCount: Int
   package let batchCount: Int
   package let arena: NodeArena
+  package let reducer: GradientReducer
   package let startedNanoseconds: UInt64
 }

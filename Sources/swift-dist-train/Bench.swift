@@ -5,7 +5,7 @@ import Training
 struct Bench: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Measurements, one key=value line a case.",
-    subcommands: [BenchStep.self, BenchAllreduce.self, BenchZoo.self])
+    subcommands: [BenchStep.self, BenchAllreduce.self, BenchScale.self, BenchZoo.self])
 }
 
 struct BenchStep: ParsableCommand, RankCommand {
@@ -20,9 +20,9 @@ struct BenchStep: ParsableCommand, RankCommand {
   @OptionGroup var options: TrainOptions
 
   func run(on group: RankGroup) throws -> Int32 {
-    let line = try StepBenchmark.run(
+    let result = try StepBenchmark(
       group: group, flags: options.given, configurationFile: options.config)
-    if group.isFirst { print(line) }
+    if group.isFirst { print(result.line) }
     return 0
   }
 }

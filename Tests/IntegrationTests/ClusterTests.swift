@@ -43,6 +43,23 @@ extension Integration {
       }
     }
 
+    @Test func `A prediction for more hosts`() throws {
+      let folder = try TemporaryFolder()
+      let drawing = folder.file("scale.svg")
+      let outcome = try IntegrationTests.run(
+        ranks: 2, expecting: 0,
+        [
+          "bench", "scale", "--bandwidth", "1", "--latency", "50", "--hosts", "8", "--steps", "20",
+          "--svg", drawing,
+        ])
+      let rows = outcome.stdout.split(whereSeparator: \.isNewline).dropFirst(2)
+        .map { $0.split(separator: " ") }
+      #expect(rows.map { $0[0] } == ["1", "2", "4", "8"], "\(outcome)")
+      let times = rows.compactMap { Double($0[1]) }
+      #expect(times.count == 4 && times[0] < times[1] && times[1] < times[3], "\(outcome)")
+      #expect(try String(contentsOfFile: drawing, encoding: .utf8).hasPrefix("<svg"))
+    }
+
     @Test func `A rank bound to one core of many is told`() throws {
       let folder = try TemporaryFolder()
       let recipe = ["--epochs", "1", "--threads", "1"]

@@ -7,7 +7,7 @@ extension Integration {
   @Suite struct HangTests {
     let folder: TemporaryFolder
 
-    init() throws { folder = try TemporaryFolder() }
+    init() throws { folder = try TemporaryFolder(isOnDisk: true) }
 
     static let recipe = [
       "--logical-ranks", "4", "--threads", "1", "--steps", "100000", "--eval-every", "20000st",
