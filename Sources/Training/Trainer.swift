@@ -75,6 +75,7 @@ package final class Trainer {
 
   /// One optimizer step.
   func trainStep() throws -> Directive {
+    let start = ck_monotonic_ns()
     if group.isFirst { board.pointee.directive = coordinator.directive(step: step) }
     arena.own.pointee.waitNanoseconds = 0
     let batch = try worker.computeGradients(step: step)
@@ -83,10 +84,15 @@ package final class Trainer {
     let directive = board.pointee.directive
     let votes = arena.votes()
     let loss = updater.leafSum { $0.loss } / updater.leafSum { $0.weight }
-    if !votes.hasNonFinite { try updater.update(directive, batch: batch) }
+    if votes.hasNonFinite {
+      try updater.skip()
+    } else {
+      try updater.update(directive, batch: batch)
+    }
 
     try memory.gatherParameters()
     step += 1
+    group.watchdog.didStep(seconds: Double(ck_monotonic_ns() - start) / 1e9)
     if let journal {
       let norm = updater.gradientNorm()
       coordinator.observe(
@@ -131,7 +137,7 @@ package final class Trainer {
     didSave(checkpointer?.wait())
     try memory.collectState()
     staging?.copyShare()
-    try arena.barrier()
+    arena.barrier()
     if let checkpointer, coordinator.isWorthSaving(after: directive) {
       coordinator.willSave()
       checkpointer.start(step: step, coordinator: coordinator, pausedSince: start)
@@ -140,14 +146,14 @@ package final class Trainer {
         didSave(report)
       }
     }
-    if staging == nil { try arena.barrier() }
+    if staging == nil { arena.barrier() }
   }
 
   /// Saves at once and waits for the report, which the first rank has. Collective.
   func saveNow() throws -> SaveReport? {
     try save(Directive())
     let report = checkpointer?.wait()
-    try arena.barrier()
+    arena.barrier()
     return report
   }
 

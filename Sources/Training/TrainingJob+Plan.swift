@@ -27,9 +27,6 @@ extension TrainingJob {
       ?? Zoo.model(named: configuration.model ?? "", file: modelFile, for: context)
   }
 
-  /// Gradients travel between nodes in buckets of 4 MiB.
-  private static let bucketElements = 1 << 20
-
   struct Built {
     let plans: PlanCache
     let division: WorkDivision
@@ -68,7 +65,7 @@ extension TrainingJob {
     }
     let division = WorkDivision(
       topology: group.topology, tree: tree, blocks: plans.layout.blocks.map(\.range),
-      bucketElements: group.nodeCount == 1 ? nil : Self.bucketElements)
+      bucketElements: group.bucketElements)
     let optimizer = try OptimizerRegistry.make(
       configuration.optimizer ?? "adam", configuration.hyperParameters)
     let rules = try UpdateRules(
@@ -78,13 +75,14 @@ extension TrainingJob {
       stateSlots: configuration.stateNames(of: optimizer).count,
       gradientSlots: max(1, division.published(on: group.nodeIndex).count), leaves: tree.leafCount,
       blocks: plans.layout.blocks.count,
-      chunks: evaluated.map { Evaluator.chunkCount($0, chunk: configuration.evalBatch) }.max() ?? 0)
+      chunks: evaluated.map { Evaluator.chunkCount($0, chunk: configuration.evalBatch) }.max() ?? 0,
+      buckets: division.buckets.count)
     let reduction = group.topology.nodes[group.nodeIndex].map {
       GradientReducer.byteCount(division, position: $0, parameters: plans.layout.arenaCount)
     }
     let memory = MemoryPlan(
       rankBytes: plans.byteCount + (reduction.max() ?? 0),
-      localRanks: group.node.size, windowBytes: sizes.byteCount(ranks: group.size),
+      localRanks: group.node.size, windowBytes: sizes.byteCount,
       stagingBytes: configuration.checkpointMode == .async && group.nodeIndex == 0
         ? CheckpointStaging.byteCount(sizes) : 0,
       dataBytes: data.description.byteCount)

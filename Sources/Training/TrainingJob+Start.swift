@@ -19,11 +19,6 @@ extension TrainingJob {
           "expect-ranks: \(expected) ranks expected, the MPI world has \(group.size)",
           remedy: "Start it with mpirun -np \(expected), or srun --mpi=pmix.")
       }
-      if group.size == 1, let tasks = Launcher.expectedTasks, tasks > 1 {
-        throw Failure.usage(
-          "the launcher started \(tasks) tasks, but each is an MPI world of its own",
-          remedy: "Under Slurm use mpirun, or srun --mpi=pmix; Debian's Open MPI knows no other.")
-      }
     }
   }
 
@@ -144,7 +139,6 @@ extension TrainingJob {
     store: CheckpointStore, resumed: Resumed?
   ) throws {
     let arena = memory.arena
-    arena.enter(.planning)
     let layout = built.plans.layout
     for block in built.division.ownBlocks(of: group.position) {
       let entry = layout.entries[layout.blocks[block].entry]

@@ -14,6 +14,8 @@ struct Train: ParsableCommand, RankCommand {
   @Flag(help: "Print the resolved configuration with where each value came from, and stop.")
   var printConfig = false
 
+  var hangTimeout: Double? { options.given["hang-timeout"].flatMap(Double.init) }
+
   func run(on group: RankGroup) throws -> Int32 {
     var job = try TrainingJob(
       group: group, flags: options.given, configurationFile: options.config)

@@ -224,7 +224,10 @@ struct TrainOptions: ParsableArguments {
   var logicalRanks: String?
   @Option(help: "Threads a rank (default: its cores).")
   var threads: String?
-  @Option(help: "Seconds a rank waits for another before it ends the job with 74 (default 120).")
+  @Option(
+    help:
+      "Seconds without progress of a rank after which the job ends with 74 (default 120 or 100 steps)."
+  )
   var hangTimeout: String?
   @Option(help: "Refuse to start with another number of ranks.")
   var expectRanks: String?

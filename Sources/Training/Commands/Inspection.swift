@@ -40,7 +40,7 @@ package enum Inspection {
       gradientSlots: division.published(on: 0).count, leaves: tree.leafCount,
       blocks: plans.layout.blocks.count, chunks: 1)
     let memory = MemoryPlan(
-      rankBytes: plans.byteCount, localRanks: ranks, windowBytes: sizes.byteCount(ranks: ranks),
+      rankBytes: plans.byteCount, localRanks: ranks, windowBytes: sizes.byteCount,
       stagingBytes: asked.checkpointMode == .async ? CheckpointStaging.byteCount(sizes) : 0,
       dataBytes: description.byteCount)
 

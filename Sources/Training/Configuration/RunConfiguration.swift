@@ -79,7 +79,7 @@ package struct RunConfiguration: Sendable, Equatable {
   // Distribution
   package var logicalRanks: LogicalRanks?
   package var threads: Int?
-  package var hangTimeout = 120.0
+  package var hangTimeout: Double?
   package var expectRanks: Int?
 
   package init() {}

@@ -215,7 +215,7 @@ package struct Setting {
           count: numbers.reduce(1, *), groupSize: groupSize)
       },
       optionalCount("threads", \.threads, 1...4096),
-      number("hang-timeout", \.hangTimeout, "1 or more seconds", free: true) {
+      optionalNumber("hang-timeout", \.hangTimeout, "1 or more seconds", free: true) {
         $0 >= 1 && $0 < 1e9
       },
       optionalCount("expect-ranks", \.expectRanks, 1...(1 << 24), free: true),
@@ -262,10 +262,10 @@ extension Setting {
   }
 
   fileprivate static func optionalNumber(
-    _ name: String, _ path: Path<Double?>, _ range: String,
+    _ name: String, _ path: Path<Double?>, _ range: String, free: Bool = false,
     _ isValid: @escaping (Double) -> Bool
   ) -> Setting {
-    Setting(name, print: { $0[keyPath: path].map { "\($0)" } }) { configuration, text in
+    Setting(name, free: free, print: { $0[keyPath: path].map { "\($0)" } }) { configuration, text in
       configuration[keyPath: path] = try real(name, text, range, isValid)
     }
   }
