@@ -107,7 +107,7 @@ import Testing
 
     let arena = try #require(runs[0].arena.baseAddress)
     var hyperParameters = HyperParameters()
-    hyperParameters.weightDecay = test.weightDecay
+    hyperParameters[.weightDecay] = test.weightDecay.map { [$0] }
     let optimizer = try OptimizerRegistry.make(test.optimizer, hyperParameters)
     let state = optimizer.stateNames.map { _ in AlignedBuffer<Float>(count: layout.arenaCount) }
     let sums = (0..<tree.nodes.count).map { _ in AlignedBuffer<Float>(count: layout.arenaCount) }
