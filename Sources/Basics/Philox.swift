@@ -13,6 +13,9 @@ package struct Philox: Sendable {
     case syntheticData = 4
     case dropout = 5
     case sampling = 6
+    case window = 7
+    case masking = 8
+    case evaluationMasking = 9
     case test = 99
   }
 

@@ -78,7 +78,7 @@ package final class Evaluator {
     for chunk in WorkDivision.share(chunkCount, rank: group.position, of: group.size) {
       let range = chunk * chunkSize..<min((chunk + 1) * chunkSize, rows.count)
       for (sample, position) in range.enumerated() {
-        assembler.copy(row: rows.row(position), part: rows.part, to: sample, of: plans)
+        assembler.copy(.row(rows.row(position), rows.part), to: sample, of: plans)
       }
       let plan = try plans.evaluation(batch: range.count, parameters: arena.parameters)
       arena.chunks[chunk] = NodeArena.LeafSums(try plan.run())
@@ -86,9 +86,11 @@ package final class Evaluator {
     try memory.gatherChunks(chunkCount, of: group.size)
     let weight = sum(chunkCount) { $0.weight }
     let isClassification = assembler.loss.takesClasses
+    // Of a text every token that is predicted counts.
+    let count = assembler.data.description.text == nil ? rows.count : Int(weight)
     let result = Evaluation(
-      split: rows.split, count: rows.count, loss: sum(chunkCount) { $0.loss } / weight,
-      accuracy: isClassification ? sum(chunkCount) { $0.correct } / Double(rows.count) : nil,
+      split: rows.split, count: count, loss: sum(chunkCount) { $0.loss } / weight,
+      accuracy: isClassification ? sum(chunkCount) { $0.correct } / Double(count) : nil,
       meanAbsoluteError: isClassification ? nil : sum(chunkCount) { $0.absolute } / weight)
     try arena.barrier()
     return result

@@ -14,25 +14,18 @@ extension TrainingJob {
   ) throws -> LoadedData {
     let choice: LoadedData.StandardizationChoice =
       standardization.map { .stored($0) } ?? (configuration.standardize ? .compute : .none)
+    let options = try group.agree { try dataOptions(configuration) }
     return try LoadedData(
-      group: group, spec: configuration.data, options: dataOptions(configuration),
-      split: { try split($0, configuration) }, standardize: choice)
+      group: group, spec: configuration.data, options: options,
+      split: { try configuration.split($0) }, standardize: choice)
   }
 
-  func dataOptions(_ configuration: RunConfiguration) -> DataOptions {
-    DataOptions(
+  func dataOptions(_ configuration: RunConfiguration) throws -> DataOptions {
+    var options = DataOptions(
       target: configuration.target, task: configuration.task,
       testData: configuration.testData, validationData: configuration.validationData)
-  }
-
-  func split(
-    _ description: DatasetDescription, _ configuration: RunConfiguration
-  ) throws -> DataSplit {
-    try DataSplit(
-      trainRows: description.rows[.train] ?? 0,
-      explicitValidationRows: description.rows[.validation] ?? 0,
-      validationFraction: configuration.validationFraction, seed: configuration.seed,
-      shuffle: !configuration.noShuffle)
+    try options.readText(configuration, modelFile: modelFile)
+    return options
   }
 
   func makeModel(
@@ -72,13 +65,15 @@ extension TrainingJob {
     let evaluated = [data.split.validationCount, data.dataset.rows(.test)]
     let plans = try PlanCache(
       model: model, sampleShape: data.description.featureShape,
+      vocabulary: data.description.vocabularyCount,
       loss: configuration.loss ?? .crossEntropy, engine: engine, training: training,
       evaluation: evaluated.reduce(into: []) {
-        $0.formUnion(Evaluator.chunkSizes($1, chunk: configuration.evalBatch))
+        $0.formUnion(Evaluator.chunkSizes($1, chunk: configuration.evaluationChunk))
       })
-    if plans.outputCount != data.description.outputCount {
+    let outputs = data.description.outputCount * data.description.targetPositions
+    if plans.outputCount != outputs {
       throw Failure.usage(
-        "the model has \(plans.outputCount) outputs, the data needs \(data.description.outputCount)",
+        "the model has \(plans.outputCount) outputs, the data needs \(outputs)",
         remedy: "Change the model's last layer.")
     }
     let division = WorkDivision(
@@ -90,7 +85,8 @@ extension TrainingJob {
       parameters: plans.layout.arenaCount, stateSlots: optimizer.stateNames.count,
       gradientSlots: max(1, division.published(on: group.nodeIndex).count), leaves: tree.leafCount,
       blocks: plans.layout.blocks.count,
-      chunks: evaluated.map { Evaluator.chunkCount($0, chunk: configuration.evalBatch) }.max() ?? 0)
+      chunks: evaluated.map { Evaluator.chunkCount($0, chunk: configuration.evaluationChunk) }.max()
+        ?? 0)
     let reduction = group.topology.nodes[group.nodeIndex].map {
       GradientReducer.byteCount(division, position: $0, parameters: plans.layout.arenaCount)
     }
@@ -110,10 +106,12 @@ extension TrainingJob {
   ) throws -> Trainer {
     let trainCount = data.split.trainCount
     let sampler = EpochSampler(
-      split: data.split, seed: configuration.seed, shuffles: !configuration.noShuffle,
+      split: data.split, text: data.description.text, seed: configuration.seed,
+      shuffles: !configuration.noShuffle,
       batchCount: configuration.batchCount(trainCount: trainCount),
       stepsPerEpoch: configuration.stepsPerEpoch(trainCount: trainCount))
-    let assembler = BatchAssembler(data: data, loss: configuration.loss ?? .crossEntropy)
+    let assembler = BatchAssembler(
+      data: data, loss: configuration.loss ?? .crossEntropy, seed: configuration.seed)
     let totalSteps = configuration.totalSteps(trainCount: trainCount)
     let coordinator = try group.agree {
       let schedule = try Schedule(
@@ -148,7 +146,7 @@ extension TrainingJob {
         clipping: configuration.clipping, decayExclude: configuration.decayExclude),
       evaluator: Evaluator(
         memory: memory, group: group, plans: built.plans, assembler: assembler,
-        chunkSize: configuration.evalBatch),
+        chunkSize: configuration.evaluationChunk),
       rows: (.validation(data.split), .test(data.dataset)), coordinator: coordinator,
       journal: journal, firstStep: firstStep)
   }

@@ -73,7 +73,7 @@ package struct TrainingJob {
     let asked = sources.configuration
     let (description, trainCount) = try group.agree {
       let description = try datasetSource(named: asked.data, options: dataOptions(asked)).describe()
-      return (description, try split(description, asked).trainCount)
+      return (description, try asked.split(description).trainCount)
     }
     return sources.describe(try resolve(description, trainCount: trainCount))
   }
@@ -136,7 +136,8 @@ package struct TrainingJob {
         ranksPerNode: group.topology.ranksPerNode)
       let model = try makeModel(configuration, description)
       let parameters = try Plan.parameterCount(
-        input: Shape([1] + description.featureShape), model: { model($0) })
+        input: Shape([1] + description.featureShape), vocabulary: description.vocabularyCount,
+        model: { model($0) })
       try MemoryPlan.check(parameters: parameters)
       let samples =
         configuration.batchCount(trainCount: trainCount) / configuration.tree().leafCount

@@ -14,14 +14,12 @@ package enum Inspection {
     _ sources: ConfigurationSources, ranks: Int
   ) throws -> [String] {
     let asked = sources.configuration
-    let options = DataOptions(
+    var options = DataOptions(
       target: asked.target, task: asked.task, testData: asked.testData,
       validationData: asked.validationData)
+    try options.readText(asked, modelFile: nil)
     let description = try datasetSource(named: asked.data, options: options).describe()
-    let split = try DataSplit(
-      trainRows: description.rows[.train] ?? 0,
-      explicitValidationRows: description.rows[.validation] ?? 0,
-      validationFraction: asked.validationFraction, seed: asked.seed, shuffle: !asked.noShuffle)
+    let split = try asked.split(description)
     let configuration = try asked.resolved(
       for: description, trainCount: split.trainCount, worldSize: ranks)
     let tree = configuration.tree()
@@ -30,11 +28,13 @@ package enum Inspection {
     let model = try Zoo.model(named: configuration.model ?? "", for: description.modelContext)
     try MemoryPlan.check(
       parameters: Plan.parameterCount(
-        input: Shape([1] + description.featureShape), model: { model($0) }))
+        input: Shape([1] + description.featureShape), vocabulary: description.vocabularyCount,
+        model: { model($0) }))
     let plans = try PlanCache(
       model: model, sampleShape: description.featureShape,
+      vocabulary: description.vocabularyCount,
       loss: configuration.loss ?? .crossEntropy, engine: ComputeEngine(), training: [leaf],
-      evaluation: Evaluator.chunkSizes(split.validationCount, chunk: configuration.evalBatch))
+      evaluation: Evaluator.chunkSizes(split.validationCount, chunk: configuration.evaluationChunk))
     let optimizer = try OptimizerRegistry.make(
       configuration.optimizer ?? "adam", configuration.hyperParameters)
     let division = WorkDivision(

@@ -44,6 +44,15 @@ package struct TrainedModel: Codable {
     return try JSONDecoder().decode(TrainedModel.self, from: Data(bytes))
   }
 
+  /// - Throws: `Failure.usage` where the model predicts tokens and not one thing a row.
+  package func requireRows() throws {
+    if state.dataset.text != nil {
+      throw Failure.usage(
+        "\(path): a model of text has no predictions to write to a file",
+        remedy: "Let it continue a --prompt.")
+    }
+  }
+
   package func configuration() throws -> RunConfiguration {
     try state.configuration(origin: path).configuration
   }
@@ -72,34 +81,32 @@ package final class ModelSession {
     self.group = group
     let configuration = try group.agree { try model.configuration() }
     self.configuration = configuration
-    let options = DataOptions(
+    var options = DataOptions(
       target: configuration.target, task: configuration.task,
       testData: spec == nil ? configuration.testData : nil,
       validationData: spec == nil ? configuration.validationData : nil,
       requireTarget: needsTargets, expected: model.state.dataset)
+    options.setText(model.state.dataset.text)
     let loaded = try LoadedData(
       group: group, spec: spec ?? configuration.data, options: options,
-      split: {
-        try DataSplit(
-          trainRows: $0.rows[.train] ?? 0, explicitValidationRows: $0.rows[.validation] ?? 0,
-          validationFraction: spec == nil ? configuration.validationFraction : 0,
-          seed: configuration.seed, shuffle: !configuration.noShuffle)
-      }, standardize: model.state.standardization.map { .stored($0) } ?? .none)
+      split: { try configuration.split($0, isOwnData: spec == nil) },
+      standardize: model.state.standardization.map { .stored($0) } ?? .none)
     data = loaded
     rows = try group.agree {
       try ModelSession.rows(of: loaded, split: split, isOwnData: spec == nil)
     }
     let loss = configuration.loss ?? .crossEntropy
-    assembler = BatchAssembler(data: loaded, loss: loss)
+    assembler = BatchAssembler(data: loaded, loss: loss, seed: configuration.seed)
     let engine = try ComputeEngine(threads: configuration.threads ?? 1)
-    let chunk = configuration.evalBatch
+    let chunk = configuration.evaluationChunk
     let count = rows.count
     plans = try group.agree {
       try PlanCache(
         model: Zoo.model(
           named: configuration.model ?? "", file: model.state.modelFile,
           for: model.state.dataset.modelContext),
-        sampleShape: model.state.dataset.featureShape, loss: loss, engine: engine, training: [],
+        sampleShape: model.state.dataset.featureShape,
+        vocabulary: model.state.dataset.vocabularyCount, loss: loss, engine: engine, training: [],
         evaluation: Evaluator.chunkSizes(count, chunk: chunk))
     }
     plans.allocate()
@@ -147,7 +154,7 @@ package final class ModelSession {
   package func evaluate() throws -> Evaluation {
     try Evaluator(
       memory: memory, group: group, plans: plans, assembler: assembler,
-      chunkSize: configuration.evalBatch
+      chunkSize: configuration.evaluationChunk
     ).evaluate(rows)
   }
 
@@ -159,7 +166,7 @@ package final class ModelSession {
     let segment = try SharedSegment(
       in: group, byteCount: rows.count * width * 4, purpose: "the predictions")
     let values = segment.base.bindMemory(to: Float.self, capacity: rows.count * width)
-    let size = configuration.evalBatch
+    let size = configuration.evaluationChunk
     let chunks = Evaluator.chunkCount(rows.count, chunk: size)
     func ownRows(_ rank: Int) -> Range<Int> {
       let share = WorkDivision.share(chunks, rank: rank, of: group.size)
@@ -168,7 +175,7 @@ package final class ModelSession {
     for chunk in WorkDivision.share(chunks, rank: group.position, of: group.size) {
       let range = chunk * size..<min((chunk + 1) * size, rows.count)
       for (sample, position) in range.enumerated() {
-        assembler.copy(row: numbers[position], part: rows.part, to: sample, of: plans)
+        assembler.copy(.row(numbers[position], rows.part), to: sample, of: plans)
       }
       let plan = try plans.evaluation(batch: range.count, parameters: memory.arena.parameters)
       _ = try plan.run()

@@ -18,7 +18,7 @@ extension RunConfiguration {
   ) throws -> RunConfiguration {
     var result = self
     let isClassification = description.isClassification
-    let task: DataTask = isClassification ? .classification : .regression
+    let task = description.task
     if let asked = self.task, asked != task {
       throw Failure.usage("task: \(asked.rawValue) does not fit the targets of \(data)")
     }
@@ -33,12 +33,19 @@ extension RunConfiguration {
       throw Failure.usage("monitor: val-accuracy needs a classification")
     }
     let isDigits = data == "digits"
-    result.model = model ?? (isDigits ? "mlp:64" : isClassification ? "mlp:128" : "linear")
-    result.optimizer = optimizer ?? "adam"
+    result.model = model ?? (isDigits ? "mlp:64" : description.defaultModel)
+    result.optimizer =
+      optimizer ?? (Zoo.isTransformer(result.model ?? "") ? "adamw" : "adam")
+    if standardize && description.text != nil {
+      throw Failure.usage("standardize: a text has no numbers to standardize")
+    }
     result.learningRate =
       learningRate ?? OptimizerRegistry.defaultLearningRate(result.optimizer ?? "adam")
     _ = try OptimizerRegistry.make(result.optimizer ?? "adam", hyperParameters)
     if epochs == nil && steps == nil { result.epochs = isDigits ? 20 : 5 }
+    // Of a text as many windows as make 4,096 tokens: memory goes by tokens.
+    result.evalBatch =
+      evalBatch ?? description.text.map { min(256, max(1, 4096 / $0.window)) } ?? 256
     if trainCount < 1 {
       throw Failure.badData("\(data): no training sample is left after the validation split")
     }
@@ -54,6 +61,17 @@ extension RunConfiguration {
     result.logicalRanks =
       logicalRanks ?? LogicalRanks(count: worldSize, groupSize: ranksPerNode ?? worldSize)
     return result
+  }
+
+  /// What is learned from and what is held back: of a text the last part, else a keyed choice.
+  package func split(
+    _ description: DatasetDescription, isOwnData: Bool = true
+  ) throws -> DataSplit {
+    try DataSplit(
+      trainRows: description.rows[.train] ?? 0,
+      explicitValidationRows: description.rows[.validation] ?? 0,
+      validationFraction: isOwnData ? validationFraction : 0, seed: seed,
+      shuffle: !noShuffle && description.text == nil)
   }
 
   /// Samples an optimizer step; never more than there are.
@@ -84,6 +102,25 @@ extension RunConfiguration {
   }
 }
 
+extension DataOptions {
+  /// What the model and the configuration say about a text: its tokens, the length of its windows,
+  /// and whether tokens are hidden.
+  mutating func readText(_ configuration: RunConfiguration, modelFile: String?) throws {
+    tokenizer = configuration.tokenizer
+    let model = configuration.model ?? ""
+    context = try Zoo.contextLength(of: model, file: modelFile) ?? DataOptions.defaultContext
+    if task == nil && Zoo.isMasked(model) { task = .maskedLanguageModel }
+  }
+
+  /// The same of a trained model's text.
+  mutating func setText(_ text: TextDescription?) {
+    guard let text else { return }
+    tokenizer = text.tokenizer
+    context = text.window
+    task = text.isMasked ? .maskedLanguageModel : .languageModel
+  }
+}
+
 extension DatasetDescription {
   package var isClassification: Bool {
     if case .classes = target { true } else { false }
@@ -98,6 +135,26 @@ extension DatasetDescription {
   }
 
   package var modelContext: ModelContext {
-    ModelContext(sampleShape: featureShape, outputs: outputCount)
+    ModelContext(sampleShape: featureShape, outputs: outputCount, vocabulary: vocabularyCount)
+  }
+
+  /// Different tokens of a text.
+  package var vocabularyCount: Int? { text == nil ? nil : outputCount }
+
+  /// Predictions a sample asks for.
+  package var targetPositions: Int { text?.window ?? 1 }
+
+  package var task: DataTask {
+    if let text { return text.isMasked ? .maskedLanguageModel : .languageModel }
+    return isClassification ? .classification : .regression
+  }
+
+  fileprivate var defaultModel: String {
+    switch task {
+    case .classification: "mlp:128"
+    case .regression: "linear"
+    case .languageModel: "gpt"
+    case .maskedLanguageModel: "bert"
+    }
   }
 }
