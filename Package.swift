@@ -102,7 +102,7 @@ let package = Package(
     tests("DataParallelTests", ["Basics", "DataParallel", "TestSupport"]),
     tests(
       "TrainingTests",
-      ["Basics", "DataParallel", "Optimizers", "Reports", "TestSupport", "Training"]),
+      ["Basics", "DataParallel", "Graph", "Optimizers", "Reports", "TestSupport", "Training"]),
     tests("IntegrationTests", ["swift-dist-train"]),
   ]
 )

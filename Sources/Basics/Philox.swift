@@ -13,9 +13,10 @@ package struct Philox: Sendable {
     case syntheticData = 4
     case dropout = 5
     case sampling = 6
-    case window = 7
-    case masking = 8
-    case evaluationMasking = 9
+    case gradientNoise = 7
+    case window = 8
+    case masking = 9
+    case evaluationMasking = 10
     case test = 99
   }
 

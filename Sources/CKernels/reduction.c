@@ -6,12 +6,16 @@
 
 #define LANES 16
 
-CK_CLONES void ck_add(float *out, const float *a, const float *b, size_t n) {
-  for (size_t i = 0; i < n; i++) out[i] = a[i] + b[i];
-}
+// A vector a turn where output and input may be the same array: a plain loop would take its scalar
+// path then.
+typedef float vector __attribute__((vector_size(4 * LANES), aligned(4), may_alias));
+typedef double double_vector __attribute__((vector_size(8 * LANES)));
+#define AT(pointer) (*(vector *)(pointer))
 
-CK_CLONES void ck_divide(float *x, float divisor, size_t n) {
-  for (size_t i = 0; i < n; i++) x[i] = x[i] / divisor;
+CK_CLONES void ck_add(float *out, const float *a, const float *b, size_t n) {
+  size_t i = 0;
+  for (; i + LANES <= n; i += LANES) AT(out + i) = AT(a + i) + AT(b + i);
+  for (; i < n; i++) out[i] = a[i] + b[i];
 }
 
 CK_CLONES void ck_scale(float *x, float factor, size_t n) {
@@ -41,6 +45,25 @@ CK_CLONES double ck_sum_squares(const float *x, size_t n) {
   for (; i + LANES <= n; i += LANES)
     for (int l = 0; l < LANES; l++) lane[l] += (double)x[i + l] * (double)x[i + l];
   for (int l = 0; i < n; i++, l++) lane[l] += (double)x[i] * (double)x[i];
+  return combine_lanes(lane);
+}
+
+CK_CLONES double ck_mean(float *out, const float *a, const float *b, float divisor, size_t n) {
+  double_vector squares = {0};
+  size_t i = 0;
+  for (; i + LANES <= n; i += LANES) {
+    vector mean = (b ? AT(a + i) + AT(b + i) : AT(a + i)) / divisor;
+    AT(out + i) = mean;
+    double_vector wide = __builtin_convertvector(mean, double_vector);
+    squares += wide * wide;
+  }
+  double lane[LANES];
+  memcpy(lane, &squares, sizeof lane);
+  for (int l = 0; i < n; i++, l++) {
+    float mean = (b ? a[i] + b[i] : a[i]) / divisor;
+    out[i] = mean;
+    lane[l] += (double)mean * (double)mean;
+  }
   return combine_lanes(lane);
 }
 

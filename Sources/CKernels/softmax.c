@@ -51,6 +51,45 @@ CK_CLONES void ck_softmax(const float *logits, float *out, size_t rows, size_t c
   }
 }
 
+CK_CLONES void ck_softmax_backward(const float *restrict y, const float *restrict dy,
+                                   float *restrict dx, size_t rows, size_t classes) {
+  for (size_t start = 0; start < rows * classes; start += classes) {
+    double dot = 0;
+    for (size_t c = start; c < start + classes; c++) dot += (double)dy[c] * (double)y[c];
+    for (size_t c = start; c < start + classes; c++) dx[c] = y[c] * (dy[c] - (float)dot);
+  }
+}
+
+CK_CLONES void ck_log_softmax(const float *logits, float *out, size_t rows, size_t classes) {
+  for (size_t r = 0; r < rows; r++) {
+    const float *x = logits + r * classes;
+    const float max = row_max(x, classes);
+    const double sum = exponentials(x, NULL, classes, max);
+    // The largest logit adds 1 to the sum: below 1 there was a NaN, or nothing finite.
+    const double log_sum = sum >= 1 && sum < DBL_MAX ? ck_log_positive(sum) : __builtin_nan("");
+    for (size_t c = 0; c < classes; c++)
+      out[r * classes + c] = (float)((double)(x[c] - max) - log_sum);
+  }
+}
+
+// dx = dy − e^y·sum.
+CK_INLINE void log_softmax_row(const float *y, const float *dy, float *dx, size_t n, float sum) {
+  for (size_t i = 0; i < n; i += 16) {
+    const size_t rest = n - i < 16 ? n - i : 16;
+    ck_f16 p = ck_exp_nonpositive16(ck_load_tail(y + i, rest, 0));
+    ck_store_tail(dx + i, ck_load_tail(dy + i, rest, 0) - p * sum, rest);
+  }
+}
+
+CK_CLONES void ck_log_softmax_backward(const float *y, const float *dy, float *dx, size_t rows,
+                                       size_t classes) {
+  for (size_t start = 0; start < rows * classes; start += classes) {
+    double sum = 0;
+    for (size_t c = start; c < start + classes; c++) sum += (double)dy[c];
+    log_softmax_row(y + start, dy + start, dx + start, classes, (float)sum);
+  }
+}
+
 // Σ w·(max − x): what smoothing adds to a row's loss, all classes alike.
 CK_INLINE double weighted_distance(const float *x, const float *weights, size_t n, float max) {
   double lanes[16] = {0};
@@ -58,9 +97,7 @@ CK_INLINE double weighted_distance(const float *x, const float *weights, size_t 
     double distance = (double)max - (double)x[i];
     lanes[i & 15] += weights ? (double)weights[i] * distance : distance;
   }
-  for (int width = 8; width >= 1; width /= 2)
-    for (int l = 0; l < width; l++) lanes[l] += lanes[l + width];
-  return lanes[0];
+  return ck_sum_lanes(lanes);
 }
 
 CK_CLONES void ck_cross_entropy(const float *logits, const int32_t *labels, float *gradient,
@@ -104,6 +141,37 @@ CK_CLONES void ck_cross_entropy(const float *logits, const int32_t *labels, floa
   }
   sums->loss += loss;
   sums->weight += weight;
+}
+
+CK_CLONES void ck_soft_cross_entropy(const float *logits, const float *target, float *gradient,
+                                     size_t rows, size_t classes, const float *class_weights,
+                                     double smoothing, int relative, ck_loss_sums *sums) {
+  double loss = 0;
+  const double hard = 1 - smoothing, soft = smoothing / (double)classes;
+  for (size_t r = 0; r < rows; r++) {
+    const float *x = logits + r * classes, *t = target + r * classes;
+    float *g = gradient ? gradient + r * classes : NULL;
+    const float max = row_max(x, classes);
+    double spread = 0, mass = 0, entropy = 0;
+    for (size_t c = 0; c < classes; c++) {
+      const double q = (hard * (double)t[c] + soft) * (class_weights ? (double)class_weights[c] : 1);
+      mass += q;
+      // 0·∞ is 0 here: a class that is masked out and not expected costs nothing.
+      if (q != 0) spread += q * ((double)max - (double)x[c]);
+      if (relative && q != 0) entropy += q > 0 ? q * ck_log_positive(q) : __builtin_nan("");
+    }
+    const double sum = exponentials(x, g, classes, max);
+    const double log_sum = sum >= 1 && sum < DBL_MAX ? ck_log_positive(sum) : __builtin_nan("");
+    loss += spread + mass * log_sum + entropy;
+    if (!g) continue;
+    const float scale = (float)(mass / sum);
+    for (size_t c = 0; c < classes; c++) {
+      const double q = (hard * (double)t[c] + soft) * (class_weights ? (double)class_weights[c] : 1);
+      g[c] = g[c] * scale - (float)q;
+    }
+  }
+  sums->loss += loss;
+  sums->weight += (double)rows;
 }
 
 CK_CLONES size_t ck_count_correct(const float *outputs, const int32_t *labels, size_t rows,

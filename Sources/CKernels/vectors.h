@@ -47,6 +47,12 @@ CK_INLINE float ck_sum16(ck_f16 v) {
 // The larger; of a NaN and a number, b.
 CK_INLINE ck_f16 ck_max16(ck_f16 a, ck_f16 b) { return a > b ? a : b; }
 
+CK_INLINE double ck_sum_lanes(double lanes[16]) {
+  for (int width = 8; width >= 1; width /= 2)
+    for (int l = 0; l < width; l++) lanes[l] += lanes[l + width];
+  return lanes[0];
+}
+
 CK_INLINE float ck_largest16(ck_f16 v) {
   float lanes[16];
   ck_store16(lanes, v);
@@ -57,27 +63,32 @@ CK_INLINE float ck_largest16(ck_f16 v) {
 }
 
 // e^x for x ≤ 0 within 2 units in the last place; 0 below the smallest normal result; NaN of NaN.
-CK_INLINE ck_f16 ck_exp_nonpositive16(ck_f16 x) {
-  ck_f16 floored = x < -87.0f ? (ck_f16)-87.0f : x;
-  // Rounds to nearest by adding and taking away 1.5·2^23.
-  ck_f16 shifted = floored * 1.44269504f + 12582912.0f;
-  ck_f16 whole = shifted - 12582912.0f;
-  // ln 2 in two parts: the first product is exact.
-  ck_f16 r = (floored - whole * 0.693359375f) + whole * 2.12194440e-4f;
-  ck_f16 poly = r * 1.9875691500e-4f + 1.3981999507e-3f;
-  poly = poly * r + 8.3334519073e-3f;
-  poly = poly * r + 4.1665795894e-2f;
-  poly = poly * r + 1.6666665459e-1f;
-  poly = poly * r + 5.0000001201e-1f;
-  ck_f16 value = (poly * (r * r) + r) + 1.0f;
-  // The integer stands in the low bits of the sum; a NaN gives some bits and stays NaN below.
-  ck_u16 bits;
-  memcpy(&bits, &shifted, sizeof bits);
-  bits = (bits - 0x4b400000u + 127u) << 23;
-  ck_f16 power;
-  memcpy(&power, &bits, sizeof power);
-  return x < -87.0f ? (ck_f16)0.0f : value * power;
-}
+// Once for a number and once for sixteen: the same operations, the same bits.
+#define CK_EXP_NONPOSITIVE(name, real, word)                                                       \
+  CK_INLINE real name(real x) {                                                                    \
+    real floored = x < -87.0f ? (real)-87.0f : x;                                                  \
+    /* Rounds to nearest by adding and taking away 1.5·2^23. */                                    \
+    real shifted = floored * 1.44269504f + 12582912.0f;                                            \
+    real whole = shifted - 12582912.0f;                                                            \
+    /* ln 2 in two parts: the first product is exact. */                                           \
+    real r = (floored - whole * 0.693359375f) + whole * 2.12194440e-4f;                            \
+    real poly = r * 1.9875691500e-4f + 1.3981999507e-3f;                                           \
+    poly = poly * r + 8.3334519073e-3f;                                                            \
+    poly = poly * r + 4.1665795894e-2f;                                                            \
+    poly = poly * r + 1.6666665459e-1f;                                                            \
+    poly = poly * r + 5.0000001201e-1f;                                                            \
+    real value = (poly * (r * r) + r) + 1.0f;                                                      \
+    /* The integer stands in the low bits of the sum; a NaN gives some bits and stays NaN. */      \
+    word bits;                                                                                     \
+    memcpy(&bits, &shifted, sizeof bits);                                                          \
+    bits = (bits - 0x4b400000u + 127u) << 23;                                                      \
+    real power;                                                                                    \
+    memcpy(&power, &bits, sizeof power);                                                           \
+    return x < -87.0f ? (real)0.0f : value * power;                                                \
+  }
+CK_EXP_NONPOSITIVE(ck_exp_nonpositive, float, uint32_t)
+CK_EXP_NONPOSITIVE(ck_exp_nonpositive16, ck_f16, ck_u16)
+#undef CK_EXP_NONPOSITIVE
 
 // The natural logarithm of a positive normal double: 2·atanh((m−1)/(m+1)) + e·ln 2.
 CK_INLINE double ck_log_positive(double x) {

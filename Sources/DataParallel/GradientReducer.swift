@@ -180,15 +180,24 @@ package final class GradientReducer {
     }
   }
 
+  /// sum = left + right, or left alone, left to who has more to do in the same pass. `sum` may be
+  /// either of them.
+  package struct LastAddition {
+    package let sum: UnsafeMutablePointer<Float>
+    package let left: UnsafePointer<Float>
+    package let right: UnsafePointer<Float>?
+  }
+
   /// The sum over all leaves of each block of this rank's slices.
   ///
   /// - Parameters:
   ///   - keeps: whether the sums stay for `visitKept` (a global norm must be known first); they
   ///     then lie in the first slot, which nobody else reads in this slice.
-  ///   - body: block number, the block's elements in the arena, and its sum, which it may change.
+  ///   - body: block number, the block's elements in the arena, and its sum but for the last
+  ///     addition, which has a place to go to.
   ///   - didFinish: called behind the last block of each bucket.
   package func reduceSlices(
-    keeps: Bool, _ body: (Int, Range<Int>, UnsafeMutablePointer<Float>) -> Void,
+    keeps: Bool, _ body: (Int, Range<Int>, LastAddition) -> Void,
     didFinish: (_ bucket: Int) throws -> Void = { _ in }
   ) throws {
     for bucket in division.buckets.indices {
@@ -197,11 +206,15 @@ package final class GradientReducer {
       let inboxOffset = inboxStarts[bucket] - division.elements(of: slice).lowerBound
       for block in slice {
         let range = division.blocks[block]
-        for addition in additions { add(addition, range, inboxOffset: inboxOffset) }
-        let sum = address(result, range, inboxOffset: inboxOffset)
-        body(block, range, sum)
-        let kept = arena.gradientSlots[0] + range.lowerBound
-        if keeps && sum != kept { kept.update(from: sum, count: range.count) }
+        for addition in additions.dropLast() { add(addition, range, inboxOffset: inboxOffset) }
+        let last = additions.last
+        let target = keeps ? Place.slot(0) : last?.target ?? result
+        body(
+          block, range,
+          LastAddition(
+            sum: address(target, range, inboxOffset: inboxOffset),
+            left: address(last?.left ?? result, range, inboxOffset: inboxOffset),
+            right: last.map { address($0.right, range, inboxOffset: inboxOffset) }))
       }
       try didFinish(bucket)
     }

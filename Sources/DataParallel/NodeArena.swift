@@ -33,19 +33,26 @@ package final class NodeArena {
     package func byteCount(ranks: Int) -> Int { Layout(self, ranks: ranks).byteCount }
   }
 
-  /// Sums of one leaf or one evaluation chunk, a cache line each.
+  /// Sums of one leaf or one evaluation chunk, a cache line each; metrics of chunks only.
   package struct LeafSums: BitwiseCopyable, Sendable {
     package var loss = 0.0
     package var weight = 0.0
+    package var count = 0.0
     package var correct = 0.0
     package var absolute = 0.0
-    private var padding: (Double, Double, Double, Double) = (0, 0, 0, 0)
+    package var squared = 0.0
+    package var mean = 0.0
+    package var spread = 0.0
     package init() {}
-    package init(_ sums: ck_loss_sums) {
+    package init(_ sums: ck_loss_sums, _ metrics: ck_metric_sums = ck_metric_sums()) {
       loss = sums.loss
       weight = sums.weight
-      correct = sums.correct
-      absolute = sums.absolute
+      count = metrics.count
+      correct = metrics.correct
+      absolute = metrics.absolute
+      squared = metrics.squared
+      mean = metrics.mean
+      spread = metrics.spread
     }
   }
 
@@ -84,8 +91,15 @@ package final class NodeArena {
 
   /// Partial sums of one parameter block.
   package struct BlockSums: BitwiseCopyable, Sendable {
+    /// Of the gradient.
     package var squaredNorm = 0.0
     package var penalty = 0.0
+    /// Of the parameters before the update, of its direction, and of the parameters after it,
+    /// where these are needed.
+    package var parameterSquares = 0.0
+    package var directionSquares = 0.0
+    package var updatedSquares = 0.0
+    package init() {}
   }
 
   static let directiveBytes = 512

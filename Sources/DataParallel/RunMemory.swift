@@ -73,6 +73,12 @@ package final class RunMemory {
     try arena.barrier()
   }
 
+  /// One state array is complete on every node.
+  package func shareState(_ slot: Int) throws {
+    try exchange.share(sections.state[slot])
+    try arena.barrier()
+  }
+
   /// Every slice that its owner has filled reaches every node.
   package func shareSlices() throws {
     for section in sections.parameters { try exchange.share(section) }

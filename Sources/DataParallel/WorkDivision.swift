@@ -107,4 +107,15 @@ package struct WorkDivision: Sendable, Equatable {
   package func samples(ofLeaf leaf: Int, batch count: Int) -> Range<Int> {
     leaf * count / tree.leafCount..<(leaf + 1) * count / tree.leafCount
   }
+
+  /// How many values of a batch of `count` samples enter a running statistic: those of the leaves
+  /// that have at least two.
+  package func statisticCount(valuesPerSample: Int, batch count: Int) -> Int {
+    // Leaves have ⌊count / V⌋ samples, and count mod V of them one more.
+    let (smaller, extra) = count.quotientAndRemainder(dividingBy: tree.leafCount)
+    func values(_ samples: Int) -> Int {
+      samples * valuesPerSample < 2 ? 0 : samples * valuesPerSample
+    }
+    return extra * values(smaller + 1) + (tree.leafCount - extra) * values(smaller)
+  }
 }

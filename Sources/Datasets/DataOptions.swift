@@ -109,6 +109,8 @@ private func partReaders(
     return [.train: CSVPart(content: Content(path: spec), options: options)]
   case _ where isDirectory(spec):
     return try idxReaders(in: spec, classNames: nil, options)
+  case _ where spec.contains("/"):
+    throw Failure.badData("\(spec): no such folder, and no file of a known kind")
   default:
     throw Failure.usage(
       "\(spec): neither a data set nor a file of a known kind",

@@ -13,7 +13,8 @@ import Training
 ///     }
 ///
 /// Run it as `mpirun -np 8 MyProgram`. Options are those of `swift-dist-train train`, by name;
-/// what stands on the program's command line (`--lr 0.01`, `--standardize`) wins over `options`.
+/// a file given with `--config` wins over `options`, what stands on the program's command line
+/// (`--lr 0.01`, `--standardize`) over both, and `--help` lists them.
 /// Collective: every rank calls it, with the same arguments.
 ///
 /// - Parameters:
@@ -23,10 +24,13 @@ public func train(
   _ options: [String: String] = [:], model: @escaping (ModelContext) -> any Model
 ) -> Never {
   do {
-    var merged = options
-    merged["model"] = "own"
-    merged.merge(try commandLineOptions(CommandLine.arguments.dropFirst())) { $1 }
-    Job.run(OwnModelCommand(options: merged, model: model))
+    let command = try OwnModelCommandLine(CommandLine.arguments.dropFirst())
+    if command.asksForHelp {
+      if Launcher.earlyRank == 0 { print(OwnModelCommandLine.help(defaults: options)) }
+      Job.exit(0)
+    }
+    let defaults = options.merging(["model": "own"]) { $1 }
+    Job.run(OwnModelCommand(defaults: defaults, command: command, model: model))
   } catch let failure as Failure {
     Job.leave(before: failure)
   } catch {
@@ -35,35 +39,14 @@ public func train(
 }
 
 private struct OwnModelCommand: RankCommand {
-  let options: [String: String]
+  let defaults: [String: String]
+  let command: OwnModelCommandLine
   let model: (ModelContext) -> any Model
 
   func run(on group: RankGroup) throws -> Int32 {
-    var job = try TrainingJob(group: group, flags: options, configurationFile: nil, model: model)
+    var job = try TrainingJob(
+      group: group, defaults: defaults, flags: command.flags, configurationFile: command.file,
+      model: model)
     return try job.run()
   }
-}
-
-/// `--name value`, `--name=value` and `--switch` by the trainer's settings.
-private func commandLineOptions(_ arguments: ArraySlice<String>) throws -> [String: String] {
-  var result: [String: String] = [:]
-  var rest = arguments
-  while let argument = rest.popFirst() {
-    let sides = argument.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
-    let name = String(sides[0].drop { $0 == "-" })
-    guard argument.hasPrefix("--"), let setting = Setting.named(name) else {
-      throw Failure.usage(
-        "'\(argument)' is not an option", remedy: "Options are those of swift-dist-train train.")
-    }
-    if sides.count == 2 {
-      result[name] = String(sides[1])
-    } else if setting.isSwitch {
-      result[name] = "true"
-    } else if let value = rest.popFirst() {
-      result[name] = value
-    } else {
-      throw Failure.usage("\(name): a value is missing")
-    }
-  }
-  return result
 }

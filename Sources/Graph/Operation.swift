@@ -32,12 +32,16 @@ package protocol Operation: Sendable {
 
   /// This operation followed by `activation` in one kernel, or nil where it cannot.
   func fused(with activation: Activation) -> (any Operation)?
+
+  /// This operation with the addition of one more value, its last input, or nil where it cannot.
+  func fusedWithAddition() -> (any Operation)?
 }
 
 extension Operation {
   package var images: ImageUse { .channelsFirst }
   package func isView(of inputs: [Shape], in mode: Plan.Mode) -> Bool { false }
   package func fused(with activation: Activation) -> (any Operation)? { nil }
+  package func fusedWithAddition() -> (any Operation)? { nil }
 }
 
 package struct BackwardReads: OptionSet, Sendable {

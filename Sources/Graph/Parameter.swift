@@ -31,20 +31,55 @@ public enum Initializer: Sendable, Hashable {
 
 /// A named array that training changes; names and shapes are PyTorch's.
 public struct Parameter: Sendable, Hashable {
-  /// What it is to regularization: `l1`, `l2` and `elastic-net` leave biases and norms alone.
-  public enum Role: String, Sendable, Codable { case weight, bias, norm }
+  /// What it is to regularization: `l1`, `l2` and `elastic-net` leave biases and norms alone, and
+  /// no optimizer touches a statistic.
+  public enum Role: String, Sendable, Codable { case weight, bias, norm, statistic }
 
   public let name: String
   public let shape: [Int]
   public let role: Role
   public let initializer: Initializer
+  /// How it follows the data, where it is a statistic.
+  public let statistic: RunningStatistic?
 
   public init(_ name: String, shape: [Int], role: Role, initializer: Initializer) {
     self.name = name
     self.shape = shape
     self.role = role
     self.initializer = initializer
+    statistic = nil
+  }
+
+  /// A running statistic.
+  public init(
+    _ name: String, shape: [Int], startingAt value: Float, statistic: RunningStatistic
+  ) {
+    self.name = name
+    self.shape = shape
+    role = .statistic
+    initializer = .constant(value)
+    self.statistic = statistic
   }
 
   package var count: Int { shape.reduce(1, *) }
+
+  /// Elements that belong to one output: a row of a matrix, a filter of a convolution, all of a
+  /// bias. Unit-wise norms are taken over these.
+  package var unitLength: Int { shape.count > 1 ? count / shape[0] : count }
+}
+
+/// A parameter that follows the data instead of a gradient:
+/// running = (1 − momentum)·running + momentum·(mean over the step's values).
+///
+/// In the place of its gradient a leaf leaves a sum over its values; the step's sum, in the order
+/// of every gradient, is divided by the number of values of all leaves.
+public struct RunningStatistic: Sendable, Hashable {
+  public let momentum: Double
+  /// Values a sample brings: the pixels of a channel.
+  public let valuesPerSample: Int
+
+  public init(momentum: Double, valuesPerSample: Int) {
+    self.momentum = momentum
+    self.valuesPerSample = valuesPerSample
+  }
 }

@@ -89,9 +89,8 @@ package final class Plan {
   package static func parameterCount(
     input: Shape, vocabulary: Int? = nil, model: (Tensor) -> Tensor
   ) throws -> Int {
-    try trace(input: input, vocabulary: vocabulary, model: model).trace.parameters.reduce(0) {
-      $0 + $1.count
-    }
+    let (trace, _) = try trace(input: input, vocabulary: vocabulary, model: model)
+    return ParameterLayout(trace.parameters).parameterCount
   }
 
   private static func trace(

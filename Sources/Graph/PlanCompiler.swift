@@ -32,24 +32,32 @@ struct PlanCompiler {
     gradients = Array(repeating: nil, count: nodes.count)
   }
 
-  /// Joins an activation to the operation before it where that operation can take it along and
-  /// nobody else reads the value in between.
+  /// Joins an activation or an addition to the operation before it where that operation can take
+  /// it along and nobody else reads the value in between.
   static func fuse(_ nodes: [Trace.Node], result: Int) -> [Trace.Node] {
     var fused = nodes
     let uses = useCounts(nodes, result: result)
     for (id, node) in nodes.enumerated() {
-      guard case .operation(let operation) = node.kind, let activation = operation as? Activation,
-        let producer = node.inputs.first, uses[producer] == 1,
-        case .operation(let previous) = fused[producer].kind,
-        let joined = previous.fused(with: activation)
-      else { continue }
-      let source = fused[producer]
-      fused[id] = Trace.Node(
-        kind: .operation(joined), inputs: source.inputs, shape: node.shape,
-        layer: source.layer, requiresGradient: node.requiresGradient)
-      // Nothing reads the producer any more: it becomes a node without inputs or kernels.
-      fused[producer] = Trace.Node(
-        kind: .input, inputs: [], shape: [], layer: source.layer, requiresGradient: false)
+      guard case .operation(let operation) = node.kind else { continue }
+      for (position, producer) in node.inputs.enumerated() where uses[producer] == 1 {
+        guard case .operation(let previous) = fused[producer].kind else { continue }
+        let others = node.inputs.indices.filter { $0 != position }.map { node.inputs[$0] }
+        let joined: (any Operation)?
+        switch operation {
+        case let activation as Activation: joined = previous.fused(with: activation)
+        case is Addition: joined = previous.fusedWithAddition()
+        default: joined = nil
+        }
+        guard let joined else { continue }
+        let source = fused[producer]
+        fused[id] = Trace.Node(
+          kind: .operation(joined), inputs: source.inputs + others, shape: node.shape,
+          layer: source.layer, requiresGradient: node.requiresGradient)
+        // Nothing reads the producer any more: it becomes a node without inputs or kernels.
+        fused[producer] = Trace.Node(
+          kind: .input, inputs: [], shape: [], layer: source.layer, requiresGradient: false)
+        break
+      }
     }
     return fused
   }
@@ -93,7 +101,10 @@ struct PlanCompiler {
       forward.append(compiled.forward)
       backward.append(contentsOf: compiled.backward)
       let parameterCount = nodes[id].inputs.reduce(0) {
-        if case .parameter(let parameter) = nodes[$1].kind { $0 + parameter.count } else { $0 }
+        guard case .parameter(let parameter) = nodes[$1].kind, parameter.statistic == nil else {
+          return $0
+        }
+        return $0 + parameter.count
       }
       // How an image lies is no layer's business.
       if operation is LayoutChange { continue }

@@ -32,6 +32,24 @@ extension Tensor {
     applying(Pooling(.average, .global), layer: layer).flattened()
   }
 
+  /// Normalized a channel over the samples; see `BatchNorm`. x `[batch, channels, …]`, everything
+  /// else `[channels]`.
+  public func batchNorm(
+    weight: Tensor, bias: Tensor, runningMean: Tensor, runningVariance: Tensor,
+    epsilon: Float = 1e-5, layer: String = "batchnorm"
+  ) -> Tensor {
+    applying(
+      BatchNorm(epsilon: epsilon), [weight, bias, runningMean, runningVariance], layer: layer)
+  }
+
+  /// Normalized a sample over groups of channels; weight and bias `[channels]`.
+  /// PyTorch's `nn.functional.group_norm`.
+  public func groupNorm(
+    weight: Tensor, bias: Tensor, groups: Int, epsilon: Float = 1e-5, layer: String = "groupnorm"
+  ) -> Tensor {
+    applying(GroupNorm(groups: groups, epsilon: epsilon), [weight, bias], layer: layer)
+  }
+
   private func pool(
     _ kind: Pooling.Kind, _ kernel: Int, _ stride: Int?, _ padding: Int, _ layer: String?
   ) -> Tensor {
@@ -39,4 +57,11 @@ extension Tensor {
       kernel: kernel, stride: stride ?? kernel, padding: padding)
     return applying(Pooling(kind, window), layer: layer)
   }
+}
+
+/// Values one after another along the channels; equal shapes elsewhere.
+public func concatenated(_ values: [Tensor], layer: String = "concat") -> Tensor {
+  precondition(!values.isEmpty, "nothing to concatenate")
+  return values[0].applying(
+    Concatenation(count: values.count), Array(values.dropFirst()), layer: layer)
 }

@@ -16,8 +16,21 @@ extension Tensor {
   }
 }
 
+extension Tensor {
+  /// `+` under a name that errors show.
+  public func adding(_ other: Tensor, layer: String) -> Tensor {
+    applying(Addition(), [other], layer: layer)
+  }
+}
+
 /// a + b, element by element; equal shapes.
 public func + (a: Tensor, b: Tensor) -> Tensor { a.applying(Addition(), [b]) }
+
+/// e^x / Σ e^x along the last axis.
+public func softmax(_ x: Tensor) -> Tensor { x.applying(Softmax(isLogarithm: false)) }
+
+/// x − log Σ e^x along the last axis.
+public func logSoftmax(_ x: Tensor) -> Tensor { x.applying(Softmax(isLogarithm: true)) }
 
 /// max(0, x).
 public func relu(_ x: Tensor) -> Tensor { x.applying(Activation.relu) }
@@ -91,12 +104,6 @@ extension Tensor {
     applying(Recurrent(cell, lastOnly: lastOnly), weights, layer: layer)
   }
 }
-
-/// eˣ/Σ eˣ over the last axis.
-public func softmax(_ x: Tensor) -> Tensor { x.applying(Softmax(isLogarithmic: false)) }
-
-/// x − log Σ eˣ over the last axis.
-public func logSoftmax(_ x: Tensor) -> Tensor { x.applying(Softmax(isLogarithmic: true)) }
 
 /// In training: 0 with the given probability, else x/(1 − probability). Otherwise x.
 public func dropout(_ x: Tensor, probability: Float) -> Tensor {

@@ -72,6 +72,9 @@ package final class Trace {
           "parameter \(parameter.name) is used with two shapes: \(nodes[known].shape) and "
             + "\(Shape(parameter.shape))")
       }
+      if parameter.statistic != nil {
+        fail("\(parameter.name): two layers would mix their running statistics in it")
+      }
       return Tensor(trace: self, id: known)
     }
     let tensor = append(

@@ -77,12 +77,7 @@ package struct Request: ~Copyable {
     try check("MPI_Wait", MPI_Wait(&copy, dt_status_ignore()))
   }
 
-  /// Whether the operation is complete; `wait` must still be called, and then returns at once.
-  package mutating func isComplete() throws(MPIError) -> Bool {
-    var flag: Int32 = 0
-    try check("MPI_Request_get_status", MPI_Request_get_status(handle, &flag, dt_status_ignore()))
-    return flag != 0
-  }
+  deinit { Request.drop() }
 
-  deinit { preconditionFailure("an MPI request was dropped without wait()") }
+  private static func drop() { preconditionFailure("an MPI request was dropped without wait()") }
 }

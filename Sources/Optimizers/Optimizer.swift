@@ -1,100 +1,97 @@
-import Basics
-
 /// One update rule on flat slices, with explicit state.
 ///
-/// State lies in named slots of arenas laid out like the parameters, so checkpoints and slicing
-/// know nothing of the kind. What depends on the step number is worked out once, on rank 0, and
-/// travels to every rank as `StepScalars`.
+/// State lies in named slots of arenas laid out like the parameters and starts as zeros, so
+/// checkpoints and slicing know nothing of the kind. What depends on the step number is worked out
+/// once, on rank 0, and travels to every rank as `StepScalars`; what a rank makes of it is plain
+/// IEEE arithmetic, the same bits everywhere.
 package protocol Optimizer: Sendable {
   /// The command line's name for it.
   var name: String { get }
   /// PyTorch's names of the state arrays: `exp_avg`, `exp_avg_sq`, …
   var stateNames: [String] { get }
+  /// Of every parameter that is not excluded from it.
+  var weightDecay: Double { get }
+  /// Whether the update depends on norms over a whole tensor (LAMB, LARS). It then has two halves:
+  /// `prepare`, and `update` once the norms of all blocks are known.
+  var needsTensorNorms: Bool { get }
 
   /// What the update of step `step` (0 for the first) needs beside the settings.
   func scalars(step: Int, learningRate: Double) -> StepScalars
 
-  /// Updates `count` parameters in place.
-  /// - Parameters:
-  ///   - gradient: mean, with penalties, clipped.
-  ///   - state: one pointer a state name, at the same offset as `parameters`.
-  ///   - decays: whether weight decay applies to these parameters.
-  func update(
-    parameters: UnsafeMutablePointer<Float>, gradient: UnsafePointer<Float>,
-    state: UnsafePointer<UnsafeMutablePointer<Float>>, count: Int, scalars: StepScalars,
-    decays: Bool)
+  /// First half where tensor norms are needed: turns the gradient into the direction of the
+  /// update, whose norm is taken next.
+  func prepare(_ block: UpdateBlock, _ scalars: StepScalars)
+
+  /// Updates the block's parameters in place.
+  func update(_ block: UpdateBlock, _ scalars: StepScalars)
+}
+
+extension Optimizer {
+  package var needsTensorNorms: Bool { false }
+  package func prepare(_ block: UpdateBlock, _ scalars: StepScalars) {}
+
+  package func scalars(step: Int, learningRate: Double) -> StepScalars {
+    StepScalars(learningRate: learningRate, isFirstStep: step == 0)
+  }
+}
+
+/// A run of consecutive elements of one parameter, and what its group says about it.
+package struct UpdateBlock {
+  package let parameters: UnsafeMutablePointer<Float>
+  /// Mean, with penalties, clipped. Belongs to the update, which may change it.
+  package let gradient: UnsafeMutablePointer<Float>
+  /// One pointer a state name, to the element that belongs to `parameters`.
+  package let state: UnsafePointer<UnsafeMutablePointer<Float>>
+  package let count: Int
+  package var weightDecay: Double
+  /// What the group multiplies the learning rate with.
+  package var rateFactor = 1.0
+  /// 2-norms of the whole tensor, where the optimizer needs them: of its parameters before the
+  /// update, and of the direction.
+  package var norms = (parameters: 0.0, direction: 0.0)
+
+  package init(
+    parameters: UnsafeMutablePointer<Float>, gradient: UnsafeMutablePointer<Float>,
+    state: UnsafePointer<UnsafeMutablePointer<Float>>, count: Int, weightDecay: Double
+  ) {
+    self.parameters = parameters
+    self.gradient = gradient
+    self.state = state
+    self.count = count
+    self.weightDecay = weightDecay
+  }
 }
 
 /// Numbers of one step, the same bits on every rank. Which are used depends on the optimizer.
 package struct StepScalars: BitwiseCopyable, Sendable, Equatable {
-  package var learningRate: Float = 0
-  /// Adam: learning rate / (1 − β₁ᵗ).
-  package var stepSize: Float = 0
-  /// Adam: √(1 − β₂ᵗ).
-  package var secondCorrection: Float = 1
-  /// Decoupled weight decay: 1 − learning rate · weight decay.
-  package var shrink: Float = 1
-  package var isFirstStep: Bool = false
+  /// What the schedule says.
+  package var learningRate = 0.0
+  /// Where state starts as something else than zeros.
+  package var isFirstStep = false
+  /// What the learning rate is multiplied with in front of the moment: Adam's 1/(1 − β₁ᵗ).
+  package var momentFactor = 1.0
+  /// … and in front of the gradient itself: NAdam.
+  package var gradientFactor = 0.0
+  /// What √v is multiplied with: Adam's 1/√(1 − β₂ᵗ).
+  package var rootFactor = 1.0
+  /// RAdam: whether the variance is known well enough to divide by it.
+  package var isRectified = true
 
-  package init() {}
-}
-
-/// What a user may set; nil takes the optimizer's own default.
-package struct HyperParameters: Sendable, Equatable {
-  package var momentum: Double?
-  package var dampening: Double?
-  package var betas: [Double]?
-  package var epsilon: Double?
-  package var alpha: Double?
-  package var centered: Bool?
-  package var weightDecay: Double?
-
-  package init() {}
-
-  /// Throws for the first setting that is given but not in `allowed`.
-  func refuse(except allowed: Set<String>, optimizer: String) throws {
-    let given: [(String, Bool)] = [
-      ("momentum", momentum != nil), ("dampening", dampening != nil), ("betas", betas != nil),
-      ("eps", epsilon != nil), ("alpha", alpha != nil), ("centered", centered != nil),
-      ("weight-decay", weightDecay != nil),
-    ]
-    for (name, isGiven) in given where isGiven && !allowed.contains(name) {
-      throw Failure.usage(
-        "\(name): the optimizer \(optimizer) has no such setting",
-        remedy: "It has: \(allowed.sorted().joined(separator: ", ")).")
-    }
+  package init(learningRate: Double = 0, isFirstStep: Bool = false) {
+    self.learningRate = learningRate
+    self.isFirstStep = isFirstStep
   }
 }
 
-/// Checks one number against its range; NaN is in no range.
-func checked(
-  _ name: String, _ value: Double, in range: String, _ isValid: (Double) -> Bool
-) throws -> Double {
-  guard isValid(value) else {
-    throw Failure.usage("\(name): \(value) is out of range", remedy: "Expected \(range).")
+/// base^exponent by squaring: no libm, so the same bits on every host.
+package func power(_ base: Double, _ exponent: Int) -> Double {
+  var result = 1.0
+  var factor = base
+  var remaining = exponent
+  while remaining > 0 {
+    if remaining & 1 == 1 { result *= factor }
+    factor *= factor
+    remaining >>= 1
   }
-  return value
-}
-
-/// The optimizers that go by name.
-package enum OptimizerRegistry {
-  package static let names = ["sgd", "momentum", "nesterov", "rmsprop", "adam", "adamw"]
-
-  /// PyTorch's default rate of each.
-  package static func defaultLearningRate(_ name: String) -> Double {
-    name == "rmsprop" ? 1e-2 : 1e-3
-  }
-
-  /// - Throws: `Failure.usage` naming the setting, its value and its range.
-  package static func make(_ name: String, _ settings: HyperParameters) throws -> any Optimizer {
-    switch name {
-    case "sgd", "momentum", "nesterov": return try SGD(name: name, settings)
-    case "rmsprop": return try RMSprop(settings)
-    case "adam", "adamw": return try Adam(name: name, settings)
-    default:
-      throw Failure.usage(
-        "optimizer: '\(name)' is not known",
-        remedy: "Optimizers: \(names.joined(separator: ", ")).")
-    }
-  }
+  return result
 }

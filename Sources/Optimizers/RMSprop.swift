@@ -1,4 +1,3 @@
-import Basics
 import CKernels
 
 /// RMSprop.
@@ -13,54 +12,40 @@ import CKernels
 /// PyTorch's `torch.optim.RMSprop` (ε outside the root; Keras puts it inside and calls α rho).
 package struct RMSprop: Optimizer {
   package let name = "rmsprop"
+  package let weightDecay: Double
   private let alpha: Double
   private let epsilon: Double
   private let momentum: Double
-  private let weightDecay: Double
   private let isCentered: Bool
 
   package init(_ settings: HyperParameters) throws {
-    try settings.refuse(
-      except: ["alpha", "eps", "momentum", "centered", "weight-decay"], optimizer: name)
-    alpha = try checked("alpha", settings.alpha ?? 0.99, in: "0 ≤ alpha < 1") {
-      $0 >= 0 && $0 < 1
-    }
-    epsilon = try checked("eps", settings.epsilon ?? 1e-8, in: "0 or more, finite") {
-      $0 >= 0 && $0.isFinite
-    }
-    momentum = try checked("momentum", settings.momentum ?? 0, in: "0 ≤ momentum < 1") {
-      $0 >= 0 && $0 < 1
-    }
-    weightDecay = try checked("weight-decay", settings.weightDecay ?? 0, in: "0 or more, finite") {
-      $0 >= 0 && $0.isFinite
-    }
-    isCentered = settings.centered ?? false
+    let values = try settings.values(
+      for: name,
+      defaults: [
+        .alpha: [0.99], .eps: [1e-8], .momentum: [0], .centered: [0], .weightDecay: [0],
+      ])
+    alpha = values[.alpha]
+    epsilon = values[.eps]
+    momentum = values[.momentum]
+    isCentered = values.isOn(.centered)
+    weightDecay = values[.weightDecay]
   }
 
   package var stateNames: [String] {
     ["square_avg"] + (isCentered ? ["grad_avg"] : []) + (momentum > 0 ? ["momentum_buffer"] : [])
   }
 
-  package func scalars(step: Int, learningRate: Double) -> StepScalars {
-    var scalars = StepScalars()
-    scalars.learningRate = Float(learningRate)
-    return scalars
-  }
-
-  package func update(
-    parameters: UnsafeMutablePointer<Float>, gradient: UnsafePointer<Float>,
-    state: UnsafePointer<UnsafeMutablePointer<Float>>, count: Int, scalars: StepScalars,
-    decays: Bool
-  ) {
+  package func update(_ block: UpdateBlock, _ scalars: StepScalars) {
     var settings = ck_rmsprop_settings()
-    settings.learning_rate = scalars.learningRate
+    settings.learning_rate = Float(block.rateFactor * scalars.learningRate)
     settings.alpha = Float(alpha)
     settings.fresh = Float(1 - alpha)
     settings.epsilon = Float(epsilon)
     settings.momentum = Float(momentum)
-    settings.weight_decay = decays ? Float(weightDecay) : 0
-    let mean = isCentered ? state[1] : nil
-    let buffer = momentum > 0 ? state[isCentered ? 2 : 1] : nil
-    ck_rmsprop(parameters, gradient, state[0], mean, buffer, count, &settings)
+    settings.weight_decay = Float(block.weightDecay)
+    let mean = isCentered ? block.state[1] : nil
+    let buffer = momentum > 0 ? block.state[isCentered ? 2 : 1] : nil
+    ck_rmsprop(
+      block.parameters, block.gradient, block.state[0], mean, buffer, block.count, &settings)
   }
 }

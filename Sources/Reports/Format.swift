@@ -83,6 +83,7 @@ package struct Table {
   package init() {}
 
   package mutating func add(_ cells: String...) { rows.append(cells) }
+  package mutating func add(_ cells: [String]) { rows.append(cells) }
 
   /// The same with every column to the left: for words.
   package var leftAligned: [String] {

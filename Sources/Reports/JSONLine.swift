@@ -27,6 +27,11 @@ package struct JSONLine {
     members.append("\(JSONLine.quoted(key)):\(value)")
   }
 
+  /// A value that is JSON already.
+  package mutating func add(_ key: String, json: String) {
+    members.append("\(JSONLine.quoted(key)):\(json)")
+  }
+
   package var text: String { "{" + members.joined(separator: ",") + "}" }
 
   private static func number(_ value: Double, _ text: String) -> String {

@@ -47,6 +47,10 @@ struct BatchAssembler {
     if loss.takesClasses {
       let index = data.dataset.copyClass(row: row, part: part)
       UnsafeMutableRawPointer(targets + sample).storeBytes(of: index, as: Int32.self)
+    } else if case .classes(let names) = data.description.target {
+      let values = targets + sample * names.count
+      values.update(repeating: 0, count: names.count)
+      values[Int(data.dataset.copyClass(row: row, part: part))] = 1
     } else {
       data.dataset.copyValues(row: row, part: part, to: targets + sample * plans.outputCount)
     }

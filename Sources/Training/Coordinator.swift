@@ -23,6 +23,8 @@ package struct Coordinator {
   private let checkpoint: Cadence
 
   package private(set) var stopping: EarlyStopping?
+  /// The rate so far, where the schedule is `reduce-on-plateau`.
+  package private(set) var plateau: ReduceOnPlateau.State?
   /// Non-finite steps in a row, all skipped.
   package private(set) var skipped: Int
   /// Updates done: steps without the skipped ones. Bias corrections count these.
@@ -63,6 +65,14 @@ package struct Coordinator {
         ? EarlyStopping(
           isBetterWhenHigher: configuration.monitor.isBetterWhenHigher,
           minDelta: configuration.minDelta, patience: configuration.patience) : nil)
+    if schedule.plateau != nil {
+      guard hasValidation else {
+        throw Failure.usage(
+          "schedule \(ReduceOnPlateau.name): there is no validation data",
+          remedy: "Set --val-fraction or --val-data.")
+      }
+      plateau = state?.plateau ?? ReduceOnPlateau.State(rate: schedule.baseRate)
+    }
     skipped = state?.skipped ?? 0
     updates = state?.updates ?? 0
     best = state?.best ?? []
@@ -77,13 +87,21 @@ package struct Coordinator {
       || configuration.stopAfter.map { step >= $0 } ?? false
   }
 
+  /// The rate of update number `step`, plateaus seen so far included.
+  package func rate(at step: Int) -> Double {
+    let rate = schedule.rate(at: step)
+    return plateau.map { rate * ($0.rate / schedule.baseRate) } ?? rate
+  }
+
   /// What update number `step` does and what follows it.
   package func directive(step: Int) -> Directive {
     let done = step + 1
     var directive = Directive()
     directive.step = step
     directive.scalars = optimizer.scalars(
-      step: updates, learningRate: schedule.rate(at: step))
+      step: updates, learningRate: rate(at: step))
+    directive.noise =
+      configuration.gradientNoise.map { GradientNoise.deviation($0, step: step) } ?? 0
     let isLast = done >= totalSteps || reason == .signal || configuration.stopAfter == done
     directive.stops = isLast || reason != nil
     directive.evaluates =
@@ -123,6 +141,9 @@ package struct Coordinator {
       }
       best = Array(best.prefix(configuration.keepBest))
       saves = best.contains { $0.step == step }
+    }
+    if let settings = schedule.plateau {
+      plateau?.observe(value, isBetterWhenHigher: isHigherBetter, settings: settings)
     }
     let verdict = stopping?.observe(value, step: step)
     if verdict == .stop && reason == nil { reason = .earlyStopping }

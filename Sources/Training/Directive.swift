@@ -6,6 +6,8 @@ package struct Directive: BitwiseCopyable {
   /// Updates done before this step.
   package var step = 0
   package var scalars = StepScalars()
+  /// Deviation of the noise on the gradient.
+  package var noise: Float = 0
   /// What follows this step's update.
   package var evaluates = false
   package var saves = false

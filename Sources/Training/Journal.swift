@@ -3,7 +3,7 @@ import CKernels
 import DataParallel
 import Datasets
 import Logging
-package import Reports
+import Reports
 
 /// What a finished step looked like.
 struct StepReport {
@@ -40,6 +40,7 @@ final class Journal {
   private var abandoned: [Int]
   private var skippedSteps = 0
   private var wasSkipped = false
+  private var spikes = LossSpikes()
 
   init(
     console: Console, metrics: MetricsFile, store: CheckpointStore, arena: NodeArena,
@@ -79,12 +80,18 @@ final class Journal {
       }
     }
     wasSkipped = report.isSkipped
+    let spike = spikes.observe(Double(report.loss))
+    if let spike {
+      let size = "\(Format.fixed(spike, 1)) deviations above the steps before"
+      console.logger.warning(
+        "step \(report.step): the loss jumped to \(Format.short(Double(report.loss))), \(size)")
+    }
     let isLogged = report.step % configuration.logEvery == 0 || report.step == 1
-    if isLogged { log(report) }
+    if isLogged || spike != nil { log(report, spike: spike) }
     console.progress(progressLine(report))
   }
 
-  private func log(_ report: StepReport) {
+  private func log(_ report: StepReport, spike: Double?) {
     let now = ck_monotonic_ns()
     let seconds = Double(now - lastLog.time) / 1e9
     let samples = samplesBefore(report.step)
@@ -103,6 +110,7 @@ final class Journal {
     line.add("compute_ms", Double(report.computeNanoseconds / 1000) / 1000)
     line.add("wait_ms", Double(report.waitNanoseconds / 1000) / 1000)
     if report.isSkipped { line.add("skipped", true) }
+    if let spike { line.add("spike", spike) }
     metrics.write(line)
     // A line a report would flood a log; the evaluation's line carries the epoch there.
   }
@@ -118,9 +126,11 @@ final class Journal {
       + "\(Format.duration(seconds: remaining)) left"
   }
 
-  func didEvaluate(_ evaluation: Evaluation, step: Int) {
+  /// - Parameter average: the figures of the running mean of the weights.
+  func didEvaluate(_ evaluation: Evaluation, average: Evaluation?, step: Int) {
     if evaluation.split == .val { lastEvaluation = evaluation }
     metrics.write(evaluation.line(step: step))
+    if let average { metrics.write(average.line(step: step, kind: "eval-ema")) }
     let seconds = Double(ck_monotonic_ns() - start) / 1e9
     let rate = Double(samplesBefore(step) - samplesBefore(firstStep)) / max(seconds, 1e-9)
     console.line(
@@ -137,7 +147,8 @@ final class Journal {
       step: step, epoch: epoch, samples: samplesBefore(step),
       settings: ConfigurationSources.values(of: configuration.withoutPlace),
       dataset: description, standardization: standardization, stopping: coordinator.stopping,
-      skipped: coordinator.skipped, updates: coordinator.updates, best: coordinator.best,
+      plateau: coordinator.plateau, skipped: coordinator.skipped, updates: coordinator.updates,
+      best: coordinator.best,
       modelFile: modelFile)
     do {
       guard ck_all_finite(arena.parameters, arena.sizes.parameters) != 0 else {
@@ -176,7 +187,8 @@ final class Journal {
 
   func finish(
     reason: String, step: Int, best: CheckpointState.BestStep?,
-    test: (evaluation: Evaluation, step: Int)?, isComplete: Bool
+    test: (evaluation: Evaluation, step: Int)?,
+    average: (weights: UnsafeMutablePointer<Float>, test: Evaluation?)?, isComplete: Bool
   ) throws {
     console.finish()
     if reason == Coordinator.Reason.diverged.rawValue {
@@ -184,7 +196,11 @@ final class Journal {
         "diverged: gradients are no longer finite. Lower --lr, add --warmup or --clip-norm")
     }
     if let test { metrics.write(test.evaluation.line(step: test.step)) }
-    if isComplete { try store.writeModel(arena: arena) }
+    if let average = average?.test { metrics.write(average.line(step: step, kind: "eval-ema")) }
+    if isComplete {
+      try store.writeModel(arena.parameters, to: store.folder.model)
+      if let average { try store.writeModel(average.weights, to: store.folder.averagedModel) }
+    }
     let seconds = Double(ck_monotonic_ns() - start) / 1e9
     var line = JSONLine()
     line.add("kind", "end")
@@ -206,6 +222,7 @@ final class Journal {
         "best step", "\(best.step), \(configuration.monitor.rawValue) \(Format.short(best.value))")
     }
     if let test { table.add("test", test.evaluation.summary) }
+    if let averageTest = average?.test { table.add("test of the mean", averageTest.summary) }
     if isComplete {
       table.add("weights", store.folder.model)
     } else if hasSaved {
@@ -213,28 +230,6 @@ final class Journal {
     }
     table.leftAligned.forEach(console.line)
     if let saveFailure, !hasSaved { throw saveFailure }
-  }
-}
-
-extension Evaluation {
-  /// The object of `metrics.jsonl`.
-  package func line(step: Int) -> JSONLine {
-    var line = JSONLine()
-    line.add("kind", "eval")
-    line.add("split", split.rawValue)
-    line.add("step", step)
-    line.add("loss", loss)
-    if let accuracy { line.add("accuracy", accuracy) }
-    if let meanAbsoluteError { line.add("mae", meanAbsoluteError) }
-    line.add("n", count)
-    return line
-  }
-
-  /// "val loss 0.1234  accuracy 0.9650  (n = 179)".
-  package var summary: String {
-    "\(split.rawValue) loss \(Format.short(loss))"
-      + (accuracy.map { "  accuracy \(Format.fixed($0, 4))" } ?? "")
-      + (meanAbsoluteError.map { "  mae \(Format.short($0))" } ?? "") + "  (n = \(count))"
   }
 }
 

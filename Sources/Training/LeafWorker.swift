@@ -27,8 +27,8 @@ final class LeafWorker {
   }
 
   /// Fills this rank's gradient slots and leaf sums for update number `step`, and posts whether
-  /// everything is finite.
-  func computeGradients(step: Int) throws {
+  /// everything is finite. Returns the samples of the whole step.
+  func computeGradients(step: Int) throws -> Int {
     let start = ck_monotonic_ns()
     arena.enter(.computing)
     let batch = sampler.batch(step: step)
@@ -52,5 +52,6 @@ final class LeafWorker {
     arena.own.pointee.hasNonFinite = !isFinite
     arena.own.pointee.wantsStop = ck_signal_received() != 0
     arena.own.pointee.computeNanoseconds = ck_monotonic_ns() - start
+    return batch.count
   }
 }

@@ -2,6 +2,7 @@ import Basics
 package import DataParallel
 package import Datasets
 import FoundationEssentials
+import Graph
 import MPI
 
 /// A data set in memory, once a node: its parts, its split, its standardization.
@@ -29,7 +30,12 @@ package final class LoadedData {
     let description = try group.agree {
       try JSONDecoder().decode(DatasetDescription.self, from: Data(bytes))
     }
-    try LoadedData.compareHosts(bytes, group)
+    // A stale copy on one host would train on other rows.
+    try group.requireSame(
+      bytes,
+      else: .badData(
+        "host \(MPIRuntime.processorName) found other data than the first rank's host",
+        remedy: "Copy the same files to every host."))
     let segment = try group.agree {
       try SharedSegment(
         in: group, byteCount: description.byteCount, purpose: "the data set \(spec)")
@@ -73,15 +79,18 @@ package final class LoadedData {
     return Standardization(Moments.combined(chunks))
   }
 
-  /// Hosts must have found the same data: a stale copy on one of them would train on other rows.
-  private static func compareHosts(_ description: [UInt8], _ group: RankGroup) throws {
-    let hash = stableHash(description)
-    let first = try group.world.broadcast(value: hash)
-    try group.agree {
-      if hash != first {
-        throw Failure.badData(
-          "host \(MPIRuntime.processorName) found other data than the first rank's host",
-          remedy: "Copy the same files to every host.")
+  /// - Throws: `Failure.badData` naming the first target the loss has no meaning for.
+  func checkTargets(for loss: Loss) throws {
+    guard loss.takesProbabilities, case .values(let width) = description.target else { return }
+    let values = AlignedBuffer<Float>(count: width)
+    for part in DatasetPart.allCases {
+      for row in 0..<dataset.rows(part) {
+        dataset.copyValues(row: row, part: part, to: values.pointer)
+        if let bad = values.elements.first(where: { !(0...1).contains($0) }) {
+          throw Failure.badData(
+            "\(description.name): \(part.rawValue) row \(row) has the target \(bad), which is no "
+              + "probability", remedy: "Use a loss of values, as mse.")
+        }
       }
     }
   }

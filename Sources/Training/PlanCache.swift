@@ -14,7 +14,9 @@ package final class PlanCache {
   }
 
   package let layout: ParameterLayout
-  package let outputCount: Int
+  /// The model's result for one sample.
+  package let outputShape: Shape
+  package var outputCount: Int { outputShape.count }
   package private(set) var features = AlignedBuffer<Float>(count: 0)
   package private(set) var targets = AlignedBuffer<Float>(count: 0)
   private var workspace = AlignedBuffer<Float>(count: 0)
@@ -48,7 +50,7 @@ package final class PlanCache {
     let any = try plans.values.first ?? plan(1, .evaluation)
     description = any
     layout = any.layout
-    outputCount = any.outputShape.count / any.batch
+    outputShape = Shape(Array(any.outputShape.extents.dropFirst()))
     counts = (
       plans.values.map(\.featureCount).max() ?? 0, plans.values.map(\.targetCount).max() ?? 0,
       plans.values.map(\.workspaceCount).max() ?? 0

@@ -5,113 +5,230 @@ import Graph
 import Optimizers
 
 /// Reduces this rank's slice and updates its parameters: the second half of a step.
+///
+/// One pass over the slices reduces and updates, block by block in the cache. Where sums over
+/// other blocks must be known first, there are more, and all ranks meet before each.
 final class SliceUpdater {
+  private enum Pass {
+    /// Clip by norms of the whole gradient or of its units, then move.
+    case clip
+    /// Finish the move of an optimizer that needs the norms of each tensor.
+    case finish
+    /// Hold the rows of the moved weights to their norm.
+    case constrain
+  }
+
   private let memory: RunMemory
-  private let arena: NodeArena
+  let arena: NodeArena
   private let reducer: GradientReducer
-  private let tree: CanonicalTree
-  private let layout: ParameterLayout
+  private let division: WorkDivision
+  let layout: ParameterLayout
   private let optimizer: any Optimizer
-  private let penalty: Penalty
-  private let clipping: Clipping
-  private let penalizes: [Bool]
-  private let decays: [Bool]
-  private let state: UnsafeMutableBufferPointer<UnsafeMutablePointer<Float>>
+  let rules: UpdateRules
+  private let passes: [Pass]
+  private let statistics: [RunningStatistic?]
+  /// The parameter at hand and its norms.
+  private var tensor = (entry: -1, norms: (parameters: 0.0, direction: 0.0))
+  /// Where the block at hand begins in each state array.
+  private let state: UnsafeMutablePointer<UnsafeMutablePointer<Float>>
   private let leafValues: AlignedBuffer<Double>
   private let blockValues: AlignedBuffer<Double>
+  /// The state array that holds the running mean of the parameters.
+  let averageSlot: Int?
 
   init(
-    memory: RunMemory, reducer: GradientReducer, tree: CanonicalTree, layout: ParameterLayout,
-    optimizer: any Optimizer, penalty: Penalty, clipping: Clipping,
-    decayExclude: Set<Parameter.Role>
+    memory: RunMemory, reducer: GradientReducer, division: WorkDivision, layout: ParameterLayout,
+    optimizer: any Optimizer, rules: UpdateRules
   ) {
     self.memory = memory
     arena = memory.arena
     self.reducer = reducer
-    self.tree = tree
+    self.division = division
     self.layout = layout
     self.optimizer = optimizer
-    self.penalty = penalty
-    self.clipping = clipping
-    penalizes = layout.blocks.map { layout.entries[$0.entry].parameter.role == .weight }
-    decays = layout.blocks.map {
-      !decayExclude.contains(layout.entries[$0.entry].parameter.role)
-    }
+    self.rules = rules
+    statistics = layout.blocks.map { layout.entries[$0.entry].parameter.statistic }
+    passes =
+      (rules.clipping.needsNorms ? [.clip] : []) + (optimizer.needsTensorNorms ? [.finish] : [])
+      + (rules.maxNorm == nil ? [] : [.constrain])
     state = .allocate(capacity: max(1, arena.state.count))
-    leafValues = AlignedBuffer(count: tree.nodes.count)
+    leafValues = AlignedBuffer(count: division.tree.nodes.count)
     blockValues = AlignedBuffer(count: max(1, layout.blocks.count))
+    averageSlot = rules.averageDecay == nil ? nil : optimizer.stateNames.count
   }
 
   deinit { state.deallocate() }
 
   /// Sums over all leaves of the step, in tree order. Valid between the step's barriers.
   func leafSum(_ value: (NodeArena.LeafSums) -> Double) -> Double {
-    for leaf in 0..<tree.leafCount {
+    for leaf in 0..<division.tree.leafCount {
       leafValues.pointer[leaf] = value(arena.leaves[leaf])
     }
-    return tree.sum(leafValues.pointer)
+    return division.tree.sum(leafValues.pointer)
   }
 
   /// The 2-norm of the last step's mean gradient, before clipping.
   func gradientNorm() -> Double {
-    blockSum { $0.squaredNorm }.squareRoot()
+    blockSum(of: layout.blocks.indices) { $0.squaredNorm }.squareRoot()
   }
 
-  func penaltyValue() -> Double { penalty.isActive ? blockSum { $0.penalty } : 0 }
+  func penaltyValue() -> Double {
+    rules.penalty.isActive ? blockSum(of: layout.blocks.indices) { $0.penalty } : 0
+  }
 
-  private func blockSum(_ value: (NodeArena.BlockSums) -> Double) -> Double {
-    for block in layout.blocks.indices {
-      blockValues.pointer[block] = value(arena.blocks[block])
-    }
-    return pairwiseSum(blockValues.elements)
+  /// In the one order of `pairwiseSum`.
+  func blockSum(of blocks: Range<Int>, _ value: (NodeArena.BlockSums) -> Double) -> Double {
+    for block in blocks { blockValues.pointer[block] = value(arena.blocks[block]) }
+    return pairwiseSum(UnsafeMutableBufferPointer(rebasing: blockValues.elements[blocks]))
   }
 
   /// Collective: every rank, between `gatherVotes` and `gatherParameters`.
-  ///
-  /// One pass over the slices; two, and all ranks meet between, where the norm must be known
-  /// first.
-  func update(scalars: StepScalars) throws {
+  /// - Parameter batch: samples of the step, over all leaves.
+  func update(_ directive: Directive, batch: Int) throws {
     arena.enter(.reducing)
     let weight = Float(leafSum { $0.weight })
-    let needsNorm = clipping.norm != nil
+    let movesAtOnce = passes.first != .clip
     try reducer.exchangeSums()
-    try reducer.reduceSlices(keeps: needsNorm) { block, range, gradient in
-      ck_divide(gradient, weight, range.count)
-      let parameters = arena.parameters + range.lowerBound
-      if penalty.isActive {
-        arena.blocks[block].penalty =
-          penalizes[block] ? penalty.value(of: parameters, count: range.count) : 0
-        if penalizes[block] {
-          penalty.addGradient(to: gradient, at: parameters, count: range.count)
-        }
+    try reducer.reduceSlices(keeps: !passes.isEmpty) { block, range, addition in
+      takeMean(block, range, addition, weight: weight)
+      if movesAtOnce { move(directive, block, range, addition.sum, factor: 1) }
+      if passes.isEmpty {
+        follow(block, range, addition.sum, batch: batch)
+        average(directive, range)
       }
-      arena.blocks[block].squaredNorm = ck_sum_squares(gradient, range.count)
-      if !needsNorm { apply(scalars, block, range, gradient, factor: 1) }
     } didFinish: { bucket in
-      if !needsNorm { try memory.startSharingParameters(bucket: bucket) }
+      if passes.isEmpty { try memory.startSharingParameters(bucket: bucket) }
     }
-    guard needsNorm else { return }
-    try memory.gatherBlockSums()
-    let norm = gradientNorm()
-    // A sum that overflowed: the parameters stay as they are, and rank 0 ends the run.
-    guard norm.isFinite else { return }
-    let factor = clipping.factor(norm: norm)
-    try reducer.visitKept { block, range, gradient in
-      apply(scalars, block, range, gradient, factor: factor)
-    } didFinish: { bucket in
-      try memory.startSharingParameters(bucket: bucket)
+    for pass in passes {
+      try memory.gatherBlockSums()
+      let norm = gradientNorm()
+      // A sum that overflowed: the parameters stay as they are, and rank 0 ends the run.
+      guard norm.isFinite else { return }
+      let factor = rules.clipping.factor(norm: norm)
+      tensor.entry = -1
+      try reducer.visitKept { block, range, gradient in
+        switch pass {
+        case .clip:
+          clipUnits(block, range, gradient)
+          move(directive, block, range, gradient, factor: factor)
+        case .finish: finishMove(directive, block, range, gradient)
+        case .constrain: constrain(block, range)
+        }
+        if pass == passes.last {
+          follow(block, range, gradient, batch: batch)
+          average(directive, range)
+        }
+      } didFinish: { bucket in
+        if pass == passes.last { try memory.startSharingParameters(bucket: bucket) }
+      }
     }
   }
 
-  private func apply(
-    _ scalars: StepScalars, _ block: Int, _ range: Range<Int>,
+  /// Moves a running statistic: `sum` is over the values of all leaves.
+  private func follow(
+    _ block: Int, _ range: Range<Int>, _ sum: UnsafeMutablePointer<Float>, batch: Int
+  ) {
+    guard let statistic = statistics[block] else { return }
+    let count = division.statisticCount(
+      valuesPerSample: statistic.valuesPerSample, batch: batch)
+    if count == 0 { return }
+    ck_update_statistic(
+      arena.parameters + range.lowerBound, sum, statistic.momentum, Double(count), range.count)
+  }
+
+  /// The sum becomes the mean, with penalties, and leaves its norm.
+  private func takeMean(
+    _ block: Int, _ range: Range<Int>, _ addition: GradientReducer.LastAddition, weight: Float
+  ) {
+    var sums = NodeArena.BlockSums()
+    let rule = rules.entries[layout.blocks[block].entry]
+    if statistics[block] != nil {
+      _ = ck_mean(addition.sum, addition.left, addition.right, 1, range.count)
+    } else if !rule.isFrozen {
+      let parameters = arena.parameters + range.lowerBound
+      let gradient = addition.sum
+      sums.squaredNorm = ck_mean(gradient, addition.left, addition.right, weight, range.count)
+      if rules.penalty.isActive && rule.isPenalized {
+        sums.penalty = rules.penalty.value(of: parameters, count: range.count)
+        rules.penalty.addGradient(to: gradient, at: parameters, count: range.count)
+        sums.squaredNorm = ck_sum_squares(gradient, range.count)
+      }
+      if rules.clipping.ratio != nil || optimizer.needsTensorNorms {
+        sums.parameterSquares = ck_sum_squares(parameters, range.count)
+      }
+    }
+    arena.blocks[block] = sums
+  }
+
+  /// Clips and updates; where tensor norms are needed, only up to the direction.
+  private func move(
+    _ directive: Directive, _ block: Int, _ range: Range<Int>,
     _ gradient: UnsafeMutablePointer<Float>, factor: Float
   ) {
-    clipping.apply(gradient, count: range.count, factor: factor)
+    if rules.entries[layout.blocks[block].entry].isFrozen { return }
+    rules.clipping.apply(gradient, count: range.count, factor: factor)
+    if directive.noise > 0 {
+      GradientNoise.add(
+        to: gradient, range, deviation: directive.noise, step: directive.step, seed: rules.seed)
+    }
+    let update = updateBlock(block, range, gradient)
+    if optimizer.needsTensorNorms {
+      optimizer.prepare(update, directive.scalars)
+      arena.blocks[block].directionSquares = ck_sum_squares(gradient, range.count)
+    } else {
+      optimizer.update(update, directive.scalars)
+      didMove(block, range)
+    }
+  }
+
+  private func finishMove(
+    _ directive: Directive, _ block: Int, _ range: Range<Int>,
+    _ direction: UnsafeMutablePointer<Float>
+  ) {
+    let entry = layout.blocks[block].entry
+    if rules.entries[entry].isFrozen { return }
+    if entry != tensor.entry { tensor = (entry, tensorNorms(layout.entries[entry].blocks)) }
+    var update = updateBlock(block, range, direction)
+    update.norms = tensor.norms
+    optimizer.update(update, directive.scalars)
+    didMove(block, range)
+  }
+
+  private func tensorNorms(_ blocks: Range<Int>) -> (parameters: Double, direction: Double) {
+    (
+      blockSum(of: blocks) { $0.parameterSquares }.squareRoot(),
+      blockSum(of: blocks) { $0.directionSquares }.squareRoot()
+    )
+  }
+
+  private func updateBlock(
+    _ block: Int, _ range: Range<Int>, _ gradient: UnsafeMutablePointer<Float>
+  ) -> UpdateBlock {
     for slot in arena.state.indices { state[slot] = arena.state[slot] + range.lowerBound }
-    guard let states = state.baseAddress else { return }
-    optimizer.update(
-      parameters: arena.parameters + range.lowerBound, gradient: gradient, state: states,
-      count: range.count, scalars: scalars, decays: decays[block])
+    let rule = rules.entries[layout.blocks[block].entry]
+    var update = UpdateBlock(
+      parameters: arena.parameters + range.lowerBound, gradient: gradient,
+      state: UnsafePointer(state), count: range.count, weightDecay: rule.weightDecay)
+    update.rateFactor = rule.rateFactor
+    return update
+  }
+
+  private func didMove(_ block: Int, _ range: Range<Int>) {
+    if rules.maxNorm == nil { return }
+    arena.blocks[block].updatedSquares = ck_sum_squares(
+      arena.parameters + range.lowerBound, range.count)
+  }
+
+  /// The running mean follows the parameters, which it begins with. Source: Polyak and Juditsky,
+  /// 1992; PyTorch's `AveragedModel` with `get_ema_multi_avg_fn`.
+  private func average(_ directive: Directive, _ range: Range<Int>) {
+    guard let averageSlot, let decay = rules.averageDecay else { return }
+    let mean = arena.state[averageSlot] + range.lowerBound
+    let parameters = arena.parameters + range.lowerBound
+    if directive.scalars.isFirstStep {
+      mean.update(from: parameters, count: range.count)
+    } else {
+      ck_average(mean, parameters, Float(1 - decay), range.count)
+    }
   }
 }

@@ -69,13 +69,13 @@ package final class Trainer {
   func trainStep() throws -> Directive {
     if group.isFirst { board.pointee.directive = coordinator.directive(step: step) }
     arena.own.pointee.waitNanoseconds = 0
-    try worker.computeGradients(step: step)
+    let batch = try worker.computeGradients(step: step)
 
     try memory.gatherVotes()
     let directive = board.pointee.directive
     let votes = arena.votes()
     let loss = updater.leafSum { $0.loss } / updater.leafSum { $0.weight }
-    if !votes.hasNonFinite { try updater.update(scalars: directive.scalars) }
+    if !votes.hasNonFinite { try updater.update(directive, batch: batch) }
 
     try memory.gatherParameters()
     step += 1
@@ -88,7 +88,7 @@ package final class Trainer {
         StepReport(
           step: step, epoch: directive.step / coordinator.stepsPerEpoch, loss: Float(loss),
           penalty: updater.penaltyValue(),
-          learningRate: coordinator.schedule.rate(at: directive.step),
+          learningRate: coordinator.rate(at: directive.step),
           gradientNorm: norm, isSkipped: votes.hasNonFinite,
           computeNanoseconds: votes.computeNanoseconds,
           waitNanoseconds: arena.own.pointee.waitNanoseconds))
@@ -98,13 +98,21 @@ package final class Trainer {
 
   private func evaluate() throws -> Verdict {
     let evaluation = try evaluator.evaluate(rows.validation)
+    let average = try evaluateAverage(rows.validation)
     if let journal {
       let decision = coordinator.observe(evaluation, step: step)
       board.pointee.verdict = Verdict(saves: decision.saves, stops: decision.stops)
-      journal.didEvaluate(evaluation, step: step)
+      journal.didEvaluate(evaluation, average: average, step: step)
     }
     try memory.publishDirective()
     return board.pointee.verdict
+  }
+
+  /// The running mean's figures, which decide nothing; nil where none is kept.
+  private func evaluateAverage(_ rows: EvaluationRows) throws -> Evaluation? {
+    guard let slot = updater.averageSlot else { return nil }
+    try memory.shareState(slot)
+    return try evaluator.evaluate(rows, with: arena.state[slot])
   }
 
   private func save(_ directive: Directive) throws {
@@ -124,6 +132,7 @@ package final class Trainer {
     let (reason, ownCode) = coordinator.ending(step: step)
     let code = try group.world.broadcast(value: ownCode)
     var test: Evaluation?
+    var averageTest: Evaluation?
     var evaluatedStep = step
     if code == 0 {
       try group.onFirst {
@@ -134,12 +143,18 @@ package final class Trainer {
         }
       }
       if restoresBest { try memory.fetchFromFirst(state: false) }
-      if rows.test.count > 0 { test = try evaluator.evaluate(rows.test) }
+      if rows.test.count > 0 {
+        test = try evaluator.evaluate(rows.test)
+        averageTest = try evaluateAverage(rows.test)
+      } else if let slot = updater.averageSlot {
+        try memory.shareState(slot)
+      }
     }
     try group.onFirst {
       try journal?.finish(
         reason: reason.rawValue, step: step, best: coordinator.best.first,
         test: test.map { ($0, evaluatedStep) },
+        average: updater.averageSlot.map { (arena.state[$0], averageTest) },
         isComplete: code == 0)
     }
     return code

@@ -14,18 +14,10 @@ extension TrainingJob {
   ) throws -> LoadedData {
     let choice: LoadedData.StandardizationChoice =
       standardization.map { .stored($0) } ?? (configuration.standardize ? .compute : .none)
-    let options = try group.agree { try dataOptions(configuration) }
+    let options = try group.agree { try configuration.dataOptions(modelFile: modelFile) }
     return try LoadedData(
-      group: group, spec: configuration.data, options: options,
-      split: { try configuration.split($0) }, standardize: choice)
-  }
-
-  func dataOptions(_ configuration: RunConfiguration) throws -> DataOptions {
-    var options = DataOptions(
-      target: configuration.target, task: configuration.task,
-      testData: configuration.testData, validationData: configuration.validationData)
-    try options.readText(configuration, modelFile: modelFile)
-    return options
+      group: group, spec: configuration.data, options: options, split: configuration.split,
+      standardize: choice)
   }
 
   func makeModel(
@@ -43,6 +35,7 @@ extension TrainingJob {
     let plans: PlanCache
     let division: WorkDivision
     let optimizer: any Optimizer
+    let rules: UpdateRules
     let sizes: NodeArena.Sizes
     let memory: MemoryPlan
   }
@@ -66,7 +59,7 @@ extension TrainingJob {
     let plans = try PlanCache(
       model: model, sampleShape: data.description.featureShape,
       vocabulary: data.description.vocabularyCount,
-      loss: configuration.loss ?? .crossEntropy, engine: engine, training: training,
+      loss: configuration.makeLoss(for: data.description), engine: engine, training: training,
       evaluation: evaluated.reduce(into: []) {
         $0.formUnion(Evaluator.chunkSizes($1, chunk: configuration.evaluationChunk))
       })
@@ -81,8 +74,11 @@ extension TrainingJob {
       bucketElements: group.nodeCount == 1 ? nil : Self.bucketElements)
     let optimizer = try OptimizerRegistry.make(
       configuration.optimizer ?? "adam", configuration.hyperParameters)
+    let rules = try UpdateRules(
+      configuration, layout: plans.layout, weightDecay: optimizer.weightDecay)
     let sizes = NodeArena.Sizes(
-      parameters: plans.layout.arenaCount, stateSlots: optimizer.stateNames.count,
+      parameters: plans.layout.arenaCount,
+      stateSlots: configuration.stateNames(of: optimizer).count,
       gradientSlots: max(1, division.published(on: group.nodeIndex).count), leaves: tree.leafCount,
       blocks: plans.layout.blocks.count,
       chunks: evaluated.map { Evaluator.chunkCount($0, chunk: configuration.evaluationChunk) }.max()
@@ -96,7 +92,8 @@ extension TrainingJob {
       dataBytes: data.description.byteCount)
     if group.node.rank == 0 { try memory.check() }
     return Built(
-      plans: plans, division: division, optimizer: optimizer, sizes: sizes, memory: memory)
+      plans: plans, division: division, optimizer: optimizer, rules: rules, sizes: sizes,
+      memory: memory)
   }
 
   func makeTrainer(
@@ -110,13 +107,15 @@ extension TrainingJob {
       shuffles: !configuration.noShuffle,
       batchCount: configuration.batchCount(trainCount: trainCount),
       stepsPerEpoch: configuration.stepsPerEpoch(trainCount: trainCount))
-    let assembler = BatchAssembler(
-      data: data, loss: configuration.loss ?? .crossEntropy, seed: configuration.seed)
+    let loss = try group.agree {
+      let loss = try configuration.makeLoss(for: data.description)
+      try data.checkTargets(for: loss)
+      return loss
+    }
+    let assembler = BatchAssembler(data: data, loss: loss, seed: configuration.seed)
     let totalSteps = configuration.totalSteps(trainCount: trainCount)
     let coordinator = try group.agree {
-      let schedule = try Schedule(
-        parsing: configuration.schedule, baseRate: configuration.learningRate ?? 1e-3,
-        warmup: configuration.warmup, stepsPerEpoch: sampler.stepsPerEpoch, totalSteps: totalSteps)
+      let schedule = try configuration.makeSchedule(trainCount: trainCount)
       return try Coordinator(
         configuration: configuration, schedule: schedule, optimizer: built.optimizer,
         stepsPerEpoch: sampler.stepsPerEpoch, totalSteps: totalSteps,
@@ -141,9 +140,8 @@ extension TrainingJob {
         arena: memory.arena, reducer: reducer, division: built.division, plans: built.plans,
         assembler: assembler, sampler: sampler, seed: configuration.seed),
       updater: SliceUpdater(
-        memory: memory, reducer: reducer, tree: built.division.tree, layout: built.plans.layout,
-        optimizer: built.optimizer, penalty: configuration.penalty,
-        clipping: configuration.clipping, decayExclude: configuration.decayExclude),
+        memory: memory, reducer: reducer, division: built.division, layout: built.plans.layout,
+        optimizer: built.optimizer, rules: built.rules),
       evaluator: Evaluator(
         memory: memory, group: group, plans: built.plans, assembler: assembler,
         chunkSize: configuration.evaluationChunk),

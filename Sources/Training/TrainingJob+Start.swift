@@ -30,15 +30,11 @@ extension TrainingJob {
   /// Ranks started with other options or another program would train apart without a word.
   func compareConfigurations() throws {
     let text = ConfigurationSources.yaml(of: sources.configuration) + Version.lines.joined()
-    let own = stableHash(text)
-    let first = try group.world.broadcast(value: own)
-    try group.agree {
-      if own != first {
-        throw Failure.usage(
-          "rank \(group.rank) has other options or another program than rank 0",
-          remedy: "Start all ranks with one command line.")
-      }
-    }
+    try group.requireSame(
+      text.utf8,
+      else: .usage(
+        "rank \(group.rank) has other options or another program than rank 0",
+        remedy: "Start all ranks with one command line."))
   }
 
   /// A checkpoint to continue from, known to every rank.
@@ -136,6 +132,7 @@ extension TrainingJob {
       if continues { try folder.prepare() } else { try folder.create() }
       // The result of an earlier end is not this run's.
       unlink(folder.model)
+      unlink(folder.averagedModel)
       let temporary = folder.path + "/.config.new"
       var file = try FileWriter(path: temporary)
       for line in Version.lines { try file.write("# \(line)\n") }
@@ -158,7 +155,10 @@ extension TrainingJob {
     for block in built.division.ownBlocks(of: group.position) {
       let entry = layout.entries[layout.blocks[block].entry]
       let range = layout.blocks[block].range
-      entry.parameter.initializer.fill(
+      let initializer =
+        configuration.initialization?.initializer(of: entry.parameter)
+        ?? entry.parameter.initializer
+      initializer.fill(
         arena.parameters + range.lowerBound,
         range: range.lowerBound - entry.offset..<range.upperBound - entry.offset,
         name: entry.parameter.name, seed: configuration.seed)

@@ -22,17 +22,20 @@ package struct TrainingJob {
   var modelFile: String?
 
   /// - Parameters:
+  ///   - defaults: a Swift program's own, by name; file and flags win over them.
   ///   - flags: option values by name; flags win over the file.
   ///   - configurationFile: the path given with `--config`.
   ///   - model: makes a Swift program's own model, in place of one by name.
   package init(
-    group: RankGroup, flags: [String: String], configurationFile: String?,
-    model: ((ModelContext) -> any Model)? = nil
+    group: RankGroup, defaults: [String: String] = [:], flags: [String: String],
+    configurationFile: String?, model: ((ModelContext) -> any Model)? = nil
   ) throws {
     self.group = group
     self.model = model
     sources = try group.agree {
-      try TrainingJob.sources(flags: flags, file: configurationFile, over: ConfigurationSources())
+      var base = ConfigurationSources()
+      try base.apply(flags: defaults)
+      return try TrainingJob.sources(flags: flags, file: configurationFile, over: base)
     }
     self.flags = flags
     self.configurationFile = configurationFile
@@ -72,7 +75,8 @@ package struct TrainingJob {
     modelFile = try readModelFile(resumed: nil, console: console)
     let asked = sources.configuration
     let (description, trainCount) = try group.agree {
-      let description = try datasetSource(named: asked.data, options: dataOptions(asked)).describe()
+      let options = try asked.dataOptions(modelFile: modelFile)
+      let description = try datasetSource(named: asked.data, options: options).describe()
       return (description, try asked.split(description).trainCount)
     }
     return sources.describe(try resolve(description, trainCount: trainCount))
@@ -93,6 +97,13 @@ package struct TrainingJob {
     if case .samples(let count) = asked.batchSize, count > data.split.trainCount {
       console.line("batch size \(count) clamped to the \(data.split.trainCount) training samples")
     }
+    if configuration.optimizer == "rprop",
+      configuration.batchCount(trainCount: data.split.trainCount) < data.split.trainCount,
+      group.isFirst
+    {
+      console.logger.warning(
+        "rprop counts signs, and those of a mini-batch are noise: use --batch-size full")
+    }
     let engine = try ComputeEngine(threads: configuration.threads ?? 1)
     let built = try group.agree { try plan(configuration, data: data, engine: engine) }
     built.plans.allocate()
@@ -110,7 +121,8 @@ package struct TrainingJob {
     let folder =
       purpose == .train ? try openFolder(configuration, resumed: resumed) : RunFolder("(none)")
     let store = CheckpointStore(
-      folder: folder, layout: built.plans.layout, stateNames: built.optimizer.stateNames)
+      folder: folder, layout: built.plans.layout,
+      stateNames: configuration.stateNames(of: built.optimizer))
     try fillParameters(memory, built, configuration, store: store, resumed: resumed)
     let trainer = try makeTrainer(
       built, configuration: configuration, data: data, memory: memory, reducer: reducer,

@@ -15,20 +15,34 @@ struct Evaluate: ParsableCommand, RankCommand {
   var data: String?
   @Option(help: "test, val or train (default: test where there is one, else val).")
   var split: String?
+  @Flag(help: "Add precision, recall and F1 of each class, and the confusion matrix.")
+  var perClass = false
+  @Option(help: "Add the share of samples whose class is among the K likeliest.")
+  var topK: Int?
   @Flag(help: "Print one JSON object.")
   var json = false
+  @Option(
+    help: ArgumentHelp("Write the classes' figures and confusions.", valueName: "file.csv"))
+  var csv: String?
 
   func run(on group: RankGroup) throws -> Int32 {
     let part: SplitName? = try group.agree { try parseSplit(self.split) }
     let trained = try TrainedModel.shared(model, group: group)
     let session = try ModelSession(
       trained, group: group, data: data, split: part, needsTargets: true)
-    let result = try session.evaluate()
-    guard group.isFirst else { return 0 }
-    if json {
-      print(result.line(step: trained.state.step).text)
-    } else {
-      print(result.summary)
+    let reportsClasses = perClass || topK != nil || csv != nil
+    let (result, report) = try session.evaluate(
+      classesTopK: reportsClasses ? topK ?? 1 : nil)
+    try group.onFirst {
+      if let csv, let report { try report.write(csv: csv) }
+      if json {
+        var line = result.line(step: trained.state.step)
+        report?.add(to: &line, withClasses: perClass)
+        print(line.text)
+      } else {
+        print(result.summary)
+        for text in report?.lines(withClasses: perClass) ?? [] { print(text) }
+      }
     }
     return 0
   }

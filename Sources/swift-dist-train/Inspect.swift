@@ -5,18 +5,30 @@ import Training
 
 struct Inspect: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Layers, parameters and memory of a model; or what a checkpoint holds.",
-    discussion: "A model is looked at with the options of `train`: inspect mlp:128 --data digits")
+    abstract: "Layers, parameters and memory of a model; what a checkpoint holds; a schedule.",
+    discussion: """
+      A model is looked at with the options of `train`: inspect mlp:128 --data digits. Without a \
+      subject, --schedule draws the learning rate over the run: \
+      inspect --schedule cosine --warmup 5% --steps 1000
+      """)
 
   @Argument(help: "A model's name, a model FILE.yaml, a run's folder or a checkpoint's.")
   var subject: String?
   @Option(help: "Ranks to plan memory for.")
   var ranks = 1
+  @Option(help: ArgumentHelp("Draw --schedule as a picture, too.", valueName: "file.svg"))
+  var svg: String?
   @OptionGroup var options: TrainOptions
 
   func run() throws {
     var lines: [String]
-    if let subject, access(subject, F_OK) == 0, !subject.hasSuffix(".yaml"),
+    if subject == nil && options.schedule != nil {
+      // The first rank alone writes the picture.
+      lines = try Inspection.schedule(
+        sources(options.given), svg: Launcher.earlyRank == 0 ? svg : nil)
+    } else if svg != nil {
+      throw Failure.usage("svg: there is no --schedule to draw")
+    } else if let subject, access(subject, F_OK) == 0, !subject.hasSuffix(".yaml"),
       !subject.hasSuffix(".yml")
     {
       lines = try Inspection.checkpoint(subject)
@@ -26,10 +38,12 @@ struct Inspect: ParsableCommand {
       }
       var flags = options.given
       if let subject { flags["model"] = subject }
-      let sources = try TrainingJob.sources(
-        flags: flags, file: options.config, over: ConfigurationSources())
-      lines = try Inspection.model(sources, ranks: ranks)
+      lines = try Inspection.model(sources(flags), ranks: ranks)
     }
     if Launcher.earlyRank == 0 { for line in lines { print(line) } }
+  }
+
+  private func sources(_ flags: [String: String]) throws -> ConfigurationSources {
+    try TrainingJob.sources(flags: flags, file: options.config, over: ConfigurationSources())
   }
 }

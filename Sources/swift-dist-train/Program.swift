@@ -6,7 +6,7 @@ import Training
 @main
 struct Program {
   static func main() {
-    let arguments = Array(CommandLine.arguments.dropFirst())
+    let arguments = withNegativeNumbers(CommandLine.arguments.dropFirst())
     do {
       var command = try SwiftDistTrain.parseAsRoot(arguments)
       if let job = command as? any RankCommand {
@@ -27,6 +27,21 @@ struct Program {
         before: .usage(
           SwiftDistTrain.message(for: error),
           remedy: "`swift-dist-train help` lists the commands, `train --help` the options."))
+    }
+  }
+}
+
+/// `--lr -1` as `--lr=-1`: a number out of range, which the parser would take for an unknown option
+/// and call the value of the first one missing.
+private func withNegativeNumbers(_ arguments: some Sequence<String>) -> [String] {
+  arguments.reduce(into: []) { result, word in
+    let isNegative = word.hasPrefix("-") && word.dropFirst().first?.isNumber ?? false
+    if let option = result.last, isNegative || Double(word) == -.infinity,
+      option.hasPrefix("--"), !option.contains("=")
+    {
+      result[result.count - 1] = "\(option)=\(word)"
+    } else {
+      result.append(word)
     }
   }
 }

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Training
 
 /// The options of `train`. Each is read by the setting of the same name (`Setting`), from here or
 /// from the file given with `--config`; nothing is parsed twice.
@@ -47,11 +48,13 @@ struct TrainOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
       """
-      linear, logistic, mlp:128,64, rnn|lstm|gru:128, \
+      linear, perceptron, logistic, mlp:128,64, cnn, resnet:20, inception, rnn|lstm|gru:128, \
       gpt|bert:layers=4,heads=4,width=128,context=64 or a model FILE.yaml.
       """, valueName: "name|file")
   )
   var model: String?
+  @Option(help: "Start of the weights: he, xavier, lecun or normal (default: each layer's own).")
+  var `init`: String?
   @Option(help: ArgumentHelp("Initial weights by name.", valueName: "file.safetensors"))
   var initWeights: String?
 
@@ -64,26 +67,56 @@ struct TrainOptions: ParsableArguments {
   var epochs: String?
   @Option(help: "Optimizer steps; wins over --epochs.")
   var steps: String?
-  @Option(help: "sgd, momentum, nesterov, rmsprop, adam (default) or adamw.")
+  @Option(
+    help: """
+      sgd, momentum, nesterov, adagrad, adadelta, rmsprop, adam (default), amsgrad, adamw, adamax, \
+      nadam, radam, rprop, lion, lamb or lars.
+      """)
   var optimizer: String?
   @Option(help: "Learning rate (default: the optimizer's own).")
   var lr: String?
-  @Option(help: "Momentum of sgd, momentum, nesterov and rmsprop.")
+  @Option(help: "Momentum of sgd (0), momentum, nesterov, lars (0.9) and rmsprop (0).")
   var momentum: String?
   @Option(help: "Dampening of sgd and momentum.")
   var dampening: String?
-  @Option(help: ArgumentHelp("Adam's β₁,β₂ (default 0.9,0.999).", valueName: "a,b"))
+  @Option(
+    help: ArgumentHelp("β₁,β₂ of Adam's kind (0.9,0.999) and lion (0.9,0.99).", valueName: "a,b"))
   var betas: String?
-  @Option(help: "ε of adam, adamw (1e-8) and rmsprop (1e-8), outside the root.")
+  @Option(help: "ε, outside the root but for adadelta's (default: the optimizer's own).")
   var eps: String?
   @Option(help: "rmsprop's smoothing constant (0.99).")
   var alpha: String?
+  @Option(help: "adadelta's smoothing constant (0.9).")
+  var rho: String?
   @Flag(help: "Center rmsprop by the gradient's mean.")
   var centered = false
-  @Option(help: "Weight decay: decoupled for adamw (0.01), added to the gradient elsewhere (0).")
+  @Flag(help: "Keep adam's and adamw's largest second moment.")
+  var amsgrad = false
+  @Option(help: ArgumentHelp("rprop's factors of the step size (0.5,1.2).", valueName: "η⁻,η⁺"))
+  var etas: String?
+  @Option(help: ArgumentHelp("Limits of rprop's step size (1e-6,50).", valueName: "a,b"))
+  var stepSizes: String?
+  @Option(help: "adagrad's fall of the rate a step (0).")
+  var lrDecay: String?
+  @Option(help: "adagrad's first sum of squares (0).")
+  var initialAccumulator: String?
+  @Option(help: "nadam's ψ (0.004).")
+  var momentumDecay: String?
+  @Option(help: "lars's η (0.001).")
+  var trustCoefficient: String?
+  @Option(
+    help:
+      "Weight decay: decoupled for adamw (0.01) and lion (0), added to the gradient elsewhere (0).")
   var weightDecay: String?
   @Option(help: ArgumentHelp("Parameters without weight decay.", valueName: "bias,norm"))
   var decayExclude: String?
+  @Option(
+    help: ArgumentHelp(
+      "A rate factor or decay of their own for parameters by name; repeatable.",
+      valueName: "pattern:lr-factor=f,weight-decay=λ,freeze=true"))
+  var paramGroup: [String] = []
+  @Option(help: ArgumentHelp("Parameters that stay as they are; repeatable.", valueName: "pattern"))
+  var freeze: [String] = []
   @Option(help: ArgumentHelp("Add λ·Σ|θ| to the loss (weights only).", valueName: "λ"))
   var l1: String?
   @Option(help: ArgumentHelp("Add λ/2·Σθ² to the loss (weights only).", valueName: "λ"))
@@ -93,9 +126,13 @@ struct TrainOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
       """
-      constant, linear:end=0, exponential:gamma=0.95, exponential-decay:rate=0.01, cosine:min=0, \
-      cosine-warm-restarts:t0=100st,mult=2,min=0, exponential-warm-restarts:period=100st,gamma=0.95; \
-      add unit=epoch to count epochs.
+      constant, linear:start=1,end=0, exponential:gamma=0.95, exponential-decay:rate=0.01, \
+      step:size=30ep,gamma=0.1, multistep:at=30ep+60ep,gamma=0.1, polynomial:power=1, \
+      inverse-time:rate=0.01, inverse-sqrt:warmup=100st, cosine:min=0, \
+      cosine-warm-restarts:t0=100st,mult=1,min=0, exponential-warm-restarts:period=100st,gamma=0.95, \
+      one-cycle:pct=0.3,div=25,final-div=1e4 (momentum moves too), cyclic:up=100st,down=100st,min=0, \
+      wsd:decay=20%,end=0, reduce-on-plateau:factor=0.1,patience=10,threshold=1e-4,cooldown=0,min=0; \
+      unit=epoch counts epochs. A sequence: 'constant:for=10ep;cosine'.
       """, valueName: "name[:key=value,…]"))
   var schedule: String?
   @Option(
@@ -107,8 +144,31 @@ struct TrainOptions: ParsableArguments {
   var clipNorm: String?
   @Option(help: "Clip each element of the mean gradient.")
   var clipValue: String?
-  @Option(help: "cross-entropy or mse; inferred from the targets.")
+  @Option(
+    help: "Clip each unit's gradient to this share of its parameters' norm (arXiv 2102.06171).")
+  var clipAgc: String?
+  @Option(help: "Hold the weights into each unit to this 2-norm.")
+  var maxNorm: String?
+  @Option(help: "Add N(0, η/(1+t)^0.55) to the gradient (off).")
+  var gradientNoise: String?
+  @Flag(help: "Keep, evaluate and save a running mean of the weights.")
+  var ema = false
+  @Option(help: "Decay of that mean (default 0.999).")
+  var emaDecay: String?
+  @Option(
+    help: ArgumentHelp(
+      """
+      cross-entropy, hinge:margin=1, kl, bce, mse, half-mse, mae, huber:delta=1 or \
+      smooth-l1:beta=1; inferred from the targets. Losses of values see classes as one-hot values, \
+      cross-entropy and kl see values as probabilities.
+      """, valueName: "name[:key=value]"))
   var loss: String?
+  @Option(help: "cross-entropy: the share of the target spread over all classes (default 0).")
+  var labelSmoothing: String?
+  @Option(
+    help: ArgumentHelp(
+      "cross-entropy: a weight a class, in the order of the classes.", valueName: "w,w,…"))
+  var classWeights: String?
   @Option(help: "Seed of weights, split and order (default 0).")
   var seed: String?
   @Option(help: "Stop as diverged (76) after this many non-finite steps in a row (default 10).")
@@ -176,6 +236,8 @@ struct TrainOptions: ParsableArguments {
       }
       if let option = child.value as? Option<String?>, let value = option.wrappedValue {
         result[name] = value
+      } else if let option = child.value as? Option<[String]>, !option.wrappedValue.isEmpty {
+        result[name] = option.wrappedValue.joined(separator: Setting.named(name)?.separator ?? ",")
       } else if let flag = child.value as? Flag<Bool>, flag.wrappedValue {
         result[name] = "true"
       }

@@ -137,4 +137,20 @@ import Testing
       }
     }
   }
+
+  /// What enters a running statistic, leaf by leaf.
+  @Test(arguments: [1, 2, 3, 8], [1, 2, 7, 8, 9, 64]) func statisticCount(
+    leaves: Int, batch: Int
+  ) {
+    let division = WorkDivision(
+      topology: Topology(ranksOnOneHost: 1),
+      tree: CanonicalTree(leafCount: leaves, groupSize: leaves), blocks: [])
+    for values in [1, 2, 49] {
+      let expected = (0..<leaves).reduce(0) { sum, leaf in
+        let count = division.samples(ofLeaf: leaf, batch: batch).count * values
+        return count < 2 ? sum : sum + count
+      }
+      #expect(division.statisticCount(valuesPerSample: values, batch: batch) == expected)
+    }
+  }
 }

@@ -39,6 +39,10 @@ import Testing
         model: { x, p in x.linear(weight: p("v"), bias: p("b")) },
         reference: { x, p in Reference.linear(x, p["v"] ?? [], p["b"]?[0]) }),
       Case(
+        name: "perceptron", loss: .classes(.perceptron), parameters: ["v": [4, 5], "b": [4]],
+        model: { x, p in x.linear(weight: p("v"), bias: p("b")) },
+        reference: { x, p in Reference.linear(x, p["v"] ?? [], p["b"]?[0]) }),
+      Case(
         name: "tied", loss: .crossEntropy, parameters: weights,
         model: { x, p in
           let hidden = tanh(x.linear(weight: p("v"), bias: p("b")))

@@ -21,6 +21,11 @@ import Testing
     try compare(name) { x, _ in x.applying(activation) }
   }
 
+  @Test func softmaxes() throws {
+    try compare("softmax") { x, _ in softmax(x) }
+    try compare("log_softmax") { x, _ in logSoftmax(x) }
+  }
+
   @Test(arguments: ["linear", "linear-no-bias", "linear-3d"]) func linear(_ name: String) throws {
     try compare(name) { x, parameter in
       x.linear(weight: parameter("weight") ?? x, bias: parameter("bias"))
@@ -96,26 +101,70 @@ import Testing
     #expect(relativeError(run.gradient("weight"), golden["embedding.dp.weight"]) <= 2e-6)
   }
 
+  /// PyTorch's momentum 0.1 applied to the sums in the place of the gradients gives its running
+  /// statistics, which start at 0 and 1.
+  @Test(arguments: ["batchnorm2d", "batchnorm1d"]) func batchNorm(_ name: String) throws {
+    let golden = try Golden("layers")
+    let run = try compare(name, statistics: true, Self.batchNorm)
+    let count = Float(golden[name + ".x"].count / golden.shape(name + ".p.weight")[0])
+    for (statistic, start) in [("running_mean", Float(0)), ("running_var", 1)] {
+      let after = run.gradient(statistic).map { 0.9 * start + 0.1 * $0 / count }
+      #expect(relativeError(after, golden["\(name).after.\(statistic)"]) <= 2e-5)
+    }
+  }
+
+  @Test func batchNormInEvaluation() throws {
+    let (golden, name) = (try Golden("layers"), "batchnorm2d_eval")
+    let run = try PlanRun(Shape(golden.shape(name + ".x")), .meanSquaredError, mode: .evaluation) {
+      input in
+      Self.batchNorm(input) { input.parameter(.test($0, [6])) }
+    }
+    for parameter in run.names {
+      let kind = parameter.hasPrefix("running") ? "before" : "p"
+      run[parameter] = golden["\(name).\(kind).\(parameter)"]
+    }
+    try run.run(golden[name + ".x"], targets: golden[name + ".y"])
+    #expect(relativeError(run.output, golden[name + ".y"]) <= 2e-5)
+  }
+
+  private static func batchNorm(_ x: Tensor, _ parameter: (String) -> Tensor?) -> Tensor {
+    x.batchNorm(
+      weight: parameter("weight") ?? x, bias: parameter("bias") ?? x,
+      runningMean: parameter("running_mean") ?? x, runningVariance: parameter("running_var") ?? x)
+  }
+
+  @Test func groupNorm() throws {
+    try compare("groupnorm") { x, parameter in
+      x.groupNorm(
+        weight: parameter("weight") ?? x, bias: parameter("bias") ?? x, groups: 3)
+    }
+  }
+
+  /// - Parameter statistics: whether the layer has running statistics, which have no gradient.
+  @discardableResult
   private func compare(
-    _ name: String, _ layer: (Tensor, (String) -> Tensor?) -> Tensor
-  ) throws {
+    _ name: String, statistics: Bool = false, _ layer: (Tensor, (String) -> Tensor?) -> Tensor
+  ) throws -> PlanRun {
     let golden = try Golden("layers")
     let shape = golden.shape("\(name).x")
     let run = try PlanRun(Shape(shape), .meanSquaredError) { input in
       layer(input.parameter(.test("x", shape))) { parameter in
-        let shape = golden.shape("\(name).p.\(parameter)")
+        let isStatistic = statistics && parameter.hasPrefix("running")
+        let shape = golden.shape("\(name).p.\(isStatistic ? "weight" : parameter)")
         return shape.isEmpty ? nil : input.parameter(.test(parameter, shape))
       }
     }
-    for parameter in run.names {
+    let parameters = run.names.filter { !statistics || !$0.hasPrefix("running") }
+    for parameter in parameters {
       run[parameter] = golden[parameter == "x" ? "\(name).x" : "\(name).p.\(parameter)"]
     }
     let (y, dy) = (golden["\(name).y"], golden["\(name).dy"])
     try run.run(golden["\(name).x"], targets: zip(y, dy).map { $0 - $1 / 2 })
     #expect(relativeError(run.output, y) <= 2e-5)
-    for parameter in run.names {
+    for parameter in parameters {
       let expected = golden[parameter == "x" ? "\(name).dx" : "\(name).dp.\(parameter)"]
       #expect(relativeError(run.gradient(parameter), expected) <= 2e-5, "\(parameter)")
     }
+    return run
   }
 }

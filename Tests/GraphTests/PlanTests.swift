@@ -106,6 +106,44 @@ import Testing
     for name in fused.names { #expect(sameBits(fused.gradient(name), plain.gradient(name))) }
   }
 
+  /// Norm, addition and ReLU in one pass, against one after the other: a second reader of each
+  /// value keeps them apart.
+  @Test func fusedResidualHasTheSameNumbers() throws {
+    func run(_ isFused: Bool, _ mode: Plan.Mode) throws -> PlanRun {
+      let run = try PlanRun([3, 2, 4, 4], .meanSquaredError, mode: mode) { x in
+        let image = x.convolution(weight: Self.parameter(x, "w", [2, 2, 1, 1]), bias: nil)
+        func parameter(_ name: String) -> Tensor { Self.parameter(x, name, [2]) }
+        let norm = image.batchNorm(
+          weight: parameter("a"), bias: parameter("b"), runningMean: parameter("mean"),
+          runningVariance: parameter("variance"))
+        let sum = image + norm
+        let y = relu(sum)
+        // Adds 0 times the values in between.
+        if isFused { return y }
+        let zero = parameter("zero")
+        let kept = [norm, sum].map {
+          $0.convolution(weight: zero.reshaped([1, 1, 1]), bias: nil, groups: 2)
+        }
+        return y + kept[0] + kept[1]
+      }
+      initialize(run)
+      run["variance"] = [1, 2]
+      if !isFused { run["zero"] = [0, 0] }
+      try run.run(randomValues(96, stream: 1), targets: randomValues(96, stream: 2))
+      return run
+    }
+    for mode in [Plan.Mode.training, .evaluation] {
+      let (fused, plain) = (try run(true, mode), try run(false, mode))
+      #expect(fused.plan.steps.map(\.operation) == ["conv", "batchnorm + add + relu"])
+      #expect(plain.plan.steps.map(\.operation).prefix(4) == ["conv", "batchnorm", "add", "relu"])
+      #expect(relativeError(fused.output, plain.output) <= 1e-6)
+      guard mode == .training else { continue }
+      for name in fused.names {
+        #expect(relativeError(fused.gradient(name), plain.gradient(name)) <= 1e-5, "\(name)")
+      }
+    }
+  }
+
   /// A diverged run must be seen: no activation and no loss turns NaN into a number.
   @Test(arguments: Activation.all, [Loss.crossEntropy, .meanSquaredError]) func nanReachesTheLoss(
     _ activation: Activation, _ loss: Loss
@@ -149,7 +187,7 @@ import Testing
     #expect(message { $0.reshaped([3, 3]) }.hasPrefix("layer reshape: cannot reshape [3, 8]"))
     #expect(message { $0 + $0.reshaped([2, 4]) }.hasPrefix("layer add: cannot add"))
     #expect(
-      message(.classes(ClassLoss(classWeights: [1, 2, 3]))) { $0.reshaped([2, 4]) }
+      message(.classes(.crossEntropy(ClassSettings(weights: [1, 2, 3])))) { $0.reshaped([2, 4]) }
         == "3 class weights for an output of shape [3, 2, 4]")
     #expect(
       message {

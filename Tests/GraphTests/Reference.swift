@@ -42,7 +42,14 @@ enum Reference {
     switch loss {
     case .elements:
       return zip(output.joined(), targets).reduce(0) { $0 + ($1.0 - $1.1) * ($1.0 - $1.1) }
-    case .classes:
+    case .classes(.perceptron):
+      return zip(output, targets).reduce(0) { sum, row in
+        sum
+          + row.0.enumerated().reduce(0) {
+            $0 + max(0, $1.offset == Int(row.1) ? -$1.element : $1.element)
+          }
+      }
+    case .classes, .distributions:
       return zip(output, targets).reduce(0) { sum, row in
         sum + log(row.0.reduce(0) { $0 + exp($1) }) - row.0[Int(row.1)]
       }
@@ -57,7 +64,7 @@ enum Reference {
 extension Reference {
   /// Loss sum and its gradient by the definition: −Σ q[c]·w[c]·log p[c].
   static func crossEntropy(
-    _ logits: [Double], labels: [Int32], _ loss: ClassLoss
+    _ logits: [Double], labels: [Int32], _ loss: ClassSettings
   ) -> (loss: Double, gradient: [Double]) {
     let classes = logits.count / labels.count
     var sum = 0.0
@@ -68,7 +75,7 @@ extension Reference {
       let logs = row.map { $0 - largest - log(total) }
       let target = (0..<classes).map { c in
         ((c == Int(label) ? 1 - loss.smoothing : 0) + loss.smoothing / Double(classes))
-          * Double(loss.classWeights?[c] ?? 1)
+          * Double(loss.weights?[c] ?? 1)
       }
       sum -= zip(target, logs).reduce(0) { $0 + ($1.0 == 0 ? 0 : $1.0 * $1.1) }
       let weight = target.reduce(0, +)

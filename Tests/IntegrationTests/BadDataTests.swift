@@ -24,7 +24,7 @@ extension Integration {
       try Refusal.expect([
         Refusal(["--data", folder.file("none.csv"), "--target", "y"], 65, "none.csv"),
         refuse("\(folder.file("x.npy")),\(folder.file("y.npy"))", "x.npy"),
-        refuse(folder.file("none"), "none", code: 64), refuse(empty, "train-images"),
+        refuse(folder.file("none"), "none"), refuse(empty, "train-images"),
         refuse(labels, "train-labels"),
       ])
       #expect(folder.run("").entries().allSatisfy { !$0.hasPrefix("run-") }, "no run was begun")

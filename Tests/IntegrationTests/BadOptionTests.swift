@@ -12,7 +12,10 @@ extension Integration {
       try Refusal.expect([
         Refusal(["--optimizer", "adamm"], 64, "adamm", "adamw"),
         Refusal(["--lr", "nan"], 64, "lr", "nan"), Refusal(["--lr", "inf"], 64, "lr"),
-        Refusal(["--lr=-1"], 64, "lr", "-1"), Refusal(["--lr", "0"], 64, "lr"),
+        Refusal(["--lr=-1"], 64, "lr", "'-1'", "above 0"),
+        Refusal(["--lr", "-1"], 64, "lr", "'-1'", "above 0"),
+        Refusal(["--elastic-net", "-1,0.5"], 64, "elastic-net", "'-1,0.5'"),
+        Refusal(["--lr", "0"], 64, "lr"),
         Refusal(["--batch-size", "0"], 64, "batch-size"),
         Refusal(["--epochs", "3.5"], 64, "epochs"),
         Refusal(["--epochs", "9223372036854775808"], 64, "epochs"),
@@ -22,7 +25,16 @@ extension Integration {
         Refusal(["--warmup", "ten"], 64, "warmup"),
         Refusal(["--logical-ranks", "2x"], 64, "logical-ranks"),
         Refusal(["--data", "digitz"], 64, "digitz"),
-        Refusal(["--loss", "mse"], 64, "cross-entropy"),
+        Refusal(["--data", folder.file("absent")], 65, "no such folder"),
+        Refusal(["--data", folder.file("absent.csv")], 65, "absent.csv"),
+        Refusal(["--loss", "square"], 64, "'square'", "cross-entropy"),
+        Refusal(["--loss", "huber:delta=-1"], 64, "delta '-1'", "above 0"),
+        Refusal(["--loss", "hinge", "--data", "diabetes"], 64, "needs classes"),
+        Refusal(["--loss", "bce", "--data", "diabetes"], 65, "no probability"),
+        Refusal(["--label-smoothing", "1"], 64, "label-smoothing", "'1'", "smoothing < 1"),
+        Refusal(["--label-smoothing", "0.1", "--loss", "mse"], 64, "label-smoothing", "mse"),
+        Refusal(["--class-weights", "1,2"], 64, "class-weights", "10 classes"),
+        Refusal(["--class-weights", "1,nan"], 64, "class-weights", "'1,nan'"),
         Refusal(["--data", "digits", "--task", "regression"], 64, "task"),
         Refusal(["--expect-ranks", "4"], 64, "expect-ranks", "4", "3"),
       ])
@@ -31,7 +43,7 @@ extension Integration {
     /// Beside `Values`: these are refused by the parser, before MPI has started.
     @Test(arguments: 0..<3)
     func `Unknown options`(attempt: Int) throws {
-      let launches = [["--optimiser", "adam"], ["--lr"], ["--lr", "-1"], ["trian"]].map {
+      let launches = [["--optimiser", "adam"], ["--lr"], ["--lr", "--quiet"], ["trian"]].map {
         Launch(ranks: 3, expecting: 64, $0)
       }
       for (launch, outcome) in zip(launches, try runAll(launches)) {

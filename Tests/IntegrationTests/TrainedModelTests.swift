@@ -36,6 +36,27 @@ extension Integration {
       #expect(try evaluate(ranks: 1, run.path, "--split", "train").line == train.line)
     }
 
+    @Test func `Classes are counted exactly on any ranks`() throws {
+      let table = folder.file("classes.csv")
+      let one = try evaluate(
+        ranks: 1, run.path, "--per-class", "--top-k", "3", "--csv", table)
+      let confusion = try #require(one.object["confusion"] as? [[Int]])
+      #expect(confusion.count == 10 && confusion.joined().reduce(0, +) == 179)
+      let correct = confusion.indices.reduce(0) { $0 + confusion[$1][$1] }
+      #expect(try Double(one.literal("accuracy")) == Double(correct) / 179)
+      #expect(try one.number("top3") >= one.number("accuracy"))
+      let rows = try String(contentsOfFile: table, encoding: .utf8).split(separator: "\n")
+      #expect(rows.count == 11 && rows[1].split(separator: ",").count == 15)
+      for ranks in [2, 3] {
+        let other = try evaluate(ranks: ranks, run.path, "--per-class", "--top-k", "3")
+        #expect(other.line == one.line)
+      }
+      try Refusal.expect([
+        Refusal(["evaluate", run.path, "--top-k", "11"], 64, "top-k", "1 … 10"),
+        Refusal(["evaluate", run.path, "--csv", "/dev/null/x.csv"], 73, "/dev/null/x.csv"),
+      ])
+    }
+
     @Test func `A copied folder evaluates, a damaged one does not`() throws {
       let copy = folder.run("copy")
       try Subject.tool("cp", "-a", run.path, copy.path)

@@ -37,6 +37,80 @@ import Testing
     try expectSame(plan(text), named)
   }
 
+  /// The nested lists of INTERFACE.md's example: residual with a shortcut, and a concatenation.
+  @Test func nestedLayers() throws {
+    let text = """
+      layers:
+        - conv: {out: 8, kernel: 3, padding: 1, bias: false}
+        - batchnorm
+        - relu
+        - residual:
+            body:
+              - conv: {out: 16, kernel: 3, stride: 2, padding: 1, bias: false}
+              - batchnorm: {momentum: 0.2, eps: 0.001}
+              - relu
+              - conv: {out: 16, kernel: 3, padding: 1, bias: false}
+              - groupnorm: 4
+            shortcut: [{conv: {out: 16, kernel: 1, stride: 2, bias: false}}, batchnorm]
+        - relu
+        - residual: {body: [{conv: {out: 16, kernel: 1}}]}
+        - concat:
+            - [{conv: {out: 4, kernel: 1}}, relu]
+            - [{maxpool: {kernel: 3, stride: 1, padding: 1}}, {conv: {out: 6, kernel: 1}}]
+        - global-avgpool
+        - linear: 10
+      """
+    let run = try plan(text)
+    let names = run.layout.entries.map(\.parameter).filter { $0.statistic == nil }.map(\.name)
+    #expect(
+      names == [
+        "0.weight", "1.weight", "1.bias", "3.body.0.weight", "3.body.1.weight", "3.body.1.bias",
+        "3.body.3.weight", "3.body.4.weight", "3.body.4.bias", "3.shortcut.0.weight",
+        "3.shortcut.1.weight", "3.shortcut.1.bias", "5.body.0.weight", "5.body.0.bias",
+        "6.0.0.weight", "6.0.0.bias", "6.1.1.weight", "6.1.1.bias", "8.weight", "8.bias",
+      ])
+    let statistics = run.layout.entries.compactMap(\.parameter.statistic)
+    #expect(statistics.count == 6)
+    #expect(statistics[0] == RunningStatistic(momentum: 0.1, valuesPerSample: 144))
+    #expect(statistics[2] == RunningStatistic(momentum: 0.2, valuesPerSample: 36))
+    for name in run.names { run[name] = randomValues(run[name].count, stream: stableHash(name)) }
+    try run.run(randomValues(288, stream: 1), targets: [3, 9], takesClasses: true)
+    #expect(!run.gradientArena.enumerated().contains { $0.element.isInfinite })
+    #expect(run.plan.steps.first { $0.operation == "concat" }?.shape == [2, 10, 6, 6])
+  }
+
+  /// A residual network by file is the one by name but for the names of its parameters.
+  @Test func resnetIsAFileToo() throws {
+    let conv = { (out: Int, stride: Int) in
+      "{conv: {out: \(out), kernel: 3, stride: \(stride), padding: 1, bias: false}}"
+    }
+    let block = { (out: Int, stride: Int, shortcut: String) in
+      "{residual: {body: [\(conv(out, stride)), batchnorm, relu, \(conv(out, 1)), batchnorm]"
+        + "\(shortcut)}}, relu"
+    }
+    let shortcut = ", shortcut: [{conv: {out: 16, kernel: 1, stride: 2, bias: false}}, batchnorm]"
+    let file = try plan(
+      "layers: [\(conv(8, 1)), batchnorm, relu, \(block(8, 1, "")), \(block(16, 2, shortcut)), "
+        + "global-avgpool, {linear: 10}]")
+    let model = ResNet(
+      Self.image, stages: [.init(channels: 8, blocks: 1), .init(channels: 16, blocks: 1)])
+    let named = try PlanRun([2, 1, 12, 12], .crossEntropy) { model($0) }
+    #expect(
+      file.layout.entries.map { [$0.offset] + $0.parameter.shape }
+        == named.layout.entries.map { [$0.offset] + $0.parameter.shape })
+    let x = randomValues(288, stream: 1)
+    for run in [file, named] {
+      for (index, name) in run.names.enumerated() {
+        run[name] = randomValues(run[name].count, stream: UInt64(index), scale: 0.3)
+      }
+      try run.run(x, targets: [3, 9], takesClasses: true)
+    }
+    #expect(sameBits(file.output, named.output))
+    for (a, b) in zip(file.names, named.names) {
+      #expect(sameBits(file.gradient(a), named.gradient(b)), "\(b)")
+    }
+  }
+
   private func expectSame(_ file: PlanRun, _ named: PlanRun) throws {
     #expect(file.layout == named.layout)
     let x = randomValues(288, stream: 1)
@@ -98,6 +172,15 @@ import Testing
       layers("{linear: {out: 4, name: a}}, {linear: {out: 4, name: a}}").contains(
         "two layers are called 'a'"))
     #expect(layers("{linear: {out: 4, name: \"1\"}}, {linear: 4}").contains("called '1'"))
+    #expect(
+      layers("{residual: [{conv: {out: 2, kernel: 3}}]}").hasSuffix(
+        "layer 0 (residual): cannot add [1, 2, 10, 10] and [1, 1, 12, 12]: shapes differ"))
+    #expect(layers("{residual: {body: [relu, dance]}}").contains("layer 0.body.1: unknown layer"))
+    #expect(
+      layers("{concat: [[relu], [{maxpool: 2}]]}").contains(
+        "branch 0 gives [1, 1, 12, 12], branch 1 [1, 1, 6, 6]"))
+    #expect(layers("{groupnorm: 3}").contains("1 channels do not divide into 3 groups"))
+    #expect(layers("{batchnorm: {eps: 0}}").contains("eps must be a number, greater than 0"))
     #expect(refusal("layers: [linear: 10, linear: 3]\nlayers: []").contains("layers"))
     #expect(refusal("layers: {}").contains("must be a list"))
   }
@@ -106,6 +189,13 @@ import Testing
     #expect(refusal("layers: &a [*a]").contains("not YAML"))
     let brackets = String(repeating: "[", count: 100_000)
     #expect(refusal("layers: \(brackets)").contains("nested more than"))
+    // Ten lists of ten aliases each: 10¹⁰ layers.
+    var bomb = "layers:\n  - residual: &a0 [relu]\n"
+    for level in 1...9 {
+      let ten = Array(repeating: "{residual: *a\(level - 1)}", count: 10)
+      bomb += "  - residual: &a\(level) [\(ten.joined(separator: ", "))]\n"
+    }
+    #expect(refusal(bomb).contains("more than 20000 layers"))
     let dashes = String(repeating: "- ", count: 100_000)
     #expect(refusal("layers:\n  \(dashes)relu").contains("nested more than"))
   }

@@ -53,6 +53,18 @@ import Testing
     #expect(none == [3, -4, .greatestFiniteMagnitude])
   }
 
+  /// arXiv 2102.06171, equation 3, with the parameters' norm at least 1e-3.
+  @Test func byRatioOfAUnitsNorms() {
+    let clipping = Clipping(ratio: 0.01)
+    #expect(clipping.needsNorms)
+    #expect(clipping.unitFactor(gradient: 0.02, parameters: 1) == 0.5)
+    #expect(clipping.unitFactor(gradient: 0.01, parameters: 1) == 1)
+    #expect(clipping.unitFactor(gradient: 0, parameters: 0) == 1)
+    #expect(clipping.unitFactor(gradient: 1, parameters: 0) == 1e-5)
+    #expect(Clipping().unitFactor(gradient: 1, parameters: 0) == 1)
+    #expect(!Clipping(value: 1).needsNorms)
+  }
+
   @Test func noNormIsNoDivisionByZero() {
     #expect(Clipping(norm: 0.5).factor(norm: 0) == 1)
   }
@@ -72,6 +84,30 @@ import Testing
           #expect(ck_all_finite(values, count) == 0, "\(bad) at \(place) of \(count)")
           values[place] = good
         }
+      }
+    }
+  }
+
+  /// The last addition, the division and the norm in one pass are the bits of three, in place or
+  /// not.
+  @Test func meansAreSumsDividedOnce() {
+    for count in [0, 1, 15, 16, 17, 4095, 4097] {
+      let a = randomValues(count, stream: 1)
+      let b = randomValues(count, stream: 2)
+      for (second, sum) in [(b, zip(a, b).map { $0 + $1 }), (nil, a)] {
+        let expected = sum.map { $0 / 7 }
+        var out = [Float](repeating: .nan, count: count)
+        var inPlace = a
+        let squares = ck_mean(&out, a, second, 7, count)
+        #expect(sameBits(out, expected) && squares == ck_sum_squares(expected, count))
+        #expect(
+          inPlace.withUnsafeMutableBufferPointer {
+            ck_mean($0.baseAddress, $0.baseAddress, second, 7, count)
+          } == squares)
+        #expect(sameBits(inPlace, expected))
+        var total = a
+        total.withUnsafeMutableBufferPointer { ck_add($0.baseAddress, $0.baseAddress, b, count) }
+        #expect(sameBits(total, zip(a, b).map { $0 + $1 }))
       }
     }
   }

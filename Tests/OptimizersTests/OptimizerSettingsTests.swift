@@ -4,86 +4,76 @@ import TestSupport
 import Testing
 
 @Suite struct OptimizerSettingsTests {
-  /// A setting out of its range, and the words the refusal must have.
-  struct BadSetting: Sendable {
-    let name: String
-    let optimizers: [String]
-    let values: [Double]
-    let change: @Sendable (inout HyperParameters, Double) -> Void
-  }
-
-  static let bad = [
-    BadSetting(
-      name: "momentum", optimizers: ["sgd", "momentum", "nesterov", "rmsprop"],
-      values: [-0.1, 1, 2, .nan, .infinity]
-    ) { $0.momentum = $1 },
-    BadSetting(
-      name: "dampening", optimizers: ["sgd", "momentum"], values: [-0.1, 1.1, .nan]
-    ) { $0.dampening = $1 },
-    BadSetting(name: "alpha", optimizers: ["rmsprop"], values: [-0.1, 1, .nan]) { $0.alpha = $1 },
-    BadSetting(
-      name: "eps", optimizers: ["rmsprop", "adam", "adamw"], values: [-1e-9, .infinity, .nan]
-    ) { $0.epsilon = $1 },
-    BadSetting(
-      name: "betas", optimizers: ["adam", "adamw"], values: [-0.1, 1, .nan]
-    ) { $0.betas = [$1, 0.9] },
-    BadSetting(
-      name: "betas", optimizers: ["adam", "adamw"], values: [-0.1, 1, .nan]
-    ) { $0.betas = [0.9, $1] },
-    BadSetting(
-      name: "weight-decay", optimizers: OptimizerRegistry.names, values: [-1, .infinity, .nan]
-    ) { $0.weightDecay = $1 },
+  /// Which settings each optimizer has beside weight decay.
+  static let settings: [String: Set<HyperParameter>] = [
+    "sgd": [.momentum, .dampening], "momentum": [.momentum, .dampening],
+    "nesterov": [.momentum, .dampening], "adagrad": [.lrDecay, .initialAccumulator, .eps],
+    "adadelta": [.rho, .eps], "rmsprop": [.alpha, .eps, .momentum, .centered],
+    "adam": [.betas, .eps, .amsgrad], "amsgrad": [.betas, .eps, .amsgrad],
+    "adamw": [.betas, .eps, .amsgrad], "adamax": [.betas, .eps],
+    "nadam": [.betas, .eps, .momentumDecay], "radam": [.betas, .eps],
+    "rprop": [.etas, .stepSizes], "lion": [.betas], "lamb": [.betas, .eps],
+    "lars": [.momentum, .trustCoefficient],
   ]
 
-  @Test(arguments: bad.indices) func refusesOutOfRange(_ index: Int) {
-    let test = Self.bad[index]
-    for optimizer in test.optimizers {
-      for value in test.values {
-        var settings = HyperParameters()
-        test.change(&settings, value)
-        let failure = failure { _ = try OptimizerRegistry.make(optimizer, settings) }
-        #expect(failure?.kind == .usage, "\(optimizer), \(test.name) \(value)")
-        #expect(failure?.message == "\(test.name): \(value) is out of range")
-        #expect(failure?.remedy.hasPrefix("Expected ") == true)
-      }
+  /// In and out of the range of each.
+  static func values(_ name: HyperParameter) -> (good: [[Double]], bad: [[Double]]) {
+    switch name {
+    case .momentum, .alpha, .rho: ([[0.5]], [[-0.1], [1], [2]])
+    case .dampening: ([[0], [1]], [[-0.1], [1.1]])
+    case .betas: ([[0, 0], [0.9, 0.99]], [[-0.1, 0.9], [1, 0.9], [0.9, -0.1], [0.9, 1]])
+    case .etas: ([[0.1, 1.1]], [[0, 1.2], [1, 1.2], [0.5, 1], [0.5, 0.9]])
+    case .stepSizes: ([[0.1, 0.1], [0.1, 1]], [[0, 1], [-1, 1], [1, 0.5]])
+    case .centered, .amsgrad: ([[0], [1]], [[0.5], [2]])
+    case .trustCoefficient: ([[1]], [[0], [-1]])
+    case .eps, .lrDecay, .initialAccumulator, .momentumDecay, .weightDecay: ([[0], [1]], [[-1]])
     }
   }
 
-  /// A setting that the optimizer does not have is refused, not ignored.
-  @Test(arguments: OptimizerRegistry.names) func refusesForeignSettings(_ name: String) {
-    let settings: [(String, (inout HyperParameters) -> Void)] = [
-      ("momentum", { $0.momentum = 0.5 }), ("dampening", { $0.dampening = 0.5 }),
-      ("betas", { $0.betas = [0.9, 0.9] }), ("eps", { $0.epsilon = 1e-6 }),
-      ("alpha", { $0.alpha = 0.5 }), ("centered", { $0.centered = true }),
-      ("weight-decay", { $0.weightDecay = 0.1 }),
-    ]
-    var accepted: Set<String> = []
-    for (setting, change) in settings {
-      var given = HyperParameters()
-      change(&given)
-      if let failure = failure({ _ = try OptimizerRegistry.make(name, given) }) {
-        #expect(failure.kind == .usage)
-        #expect(failure.message.contains(setting) || failure.message.hasPrefix("nesterov"))
-      } else {
-        accepted.insert(setting)
+  @Test(arguments: OptimizerRegistry.names, HyperParameter.allCases)
+  func refusesWhatItCannotUse(_ optimizer: String, name: HyperParameter) throws {
+    let (good, bad) = Self.values(name)
+    let own = try #require(Self.settings[optimizer]).union([.weightDecay])
+    func refusal(_ value: [Double]) -> Failure? {
+      var settings = HyperParameters()
+      settings[name] = value
+      return failure { _ = try OptimizerRegistry.make(optimizer, settings) }
+    }
+    guard own.contains(name) else {
+      // Refused, not ignored.
+      for value in good {
+        let refused = refusal(value)
+        #expect(refused?.kind == .usage)
+        #expect(
+          refused?.message == "\(name.rawValue): the optimizer \(optimizer) has no such setting")
+        #expect(own.allSatisfy { refused?.remedy.contains($0.rawValue) == true })
+      }
+      return
+    }
+    // Nesterov's has no dampening but none at all.
+    for value in good where !(optimizer == "nesterov" && value == [1]) {
+      #expect(refusal(value) == nil, "\(value)")
+    }
+    let notFinite = good[0].indices.flatMap { place in
+      [Double.nan, .infinity, -.infinity].map { value in
+        var values = good[0]
+        values[place] = value
+        return values
       }
     }
-    let expected: Set<String> =
-      switch name {
-      case "sgd", "momentum": ["momentum", "dampening", "weight-decay"]
-      case "nesterov": ["momentum", "weight-decay"]
-      case "rmsprop": ["alpha", "eps", "momentum", "centered", "weight-decay"]
-      default: ["betas", "eps", "weight-decay"]
-      }
-    #expect(accepted == expected)
+    for value in bad + notFinite {
+      let refused = refusal(value)
+      let words = value.map { "\($0)" }.joined(separator: ",")
+      #expect(refused?.kind == .usage, "\(value)")
+      #expect(refused?.message == "\(name.rawValue): \(words) is out of range")
+      #expect(refused?.remedy == "Expected \(name.range).")
+    }
+    #expect(refusal([0.5, 0.5, 0.5])?.message.contains("expected \(name.count) number") == true)
   }
 
   @Test func refusesTheRest() {
-    var one = HyperParameters()
-    one.betas = [0.9]
     var still = HyperParameters()
-    still.momentum = 0
-    #expect(failure { _ = try OptimizerRegistry.make("adam", one) }?.kind == .usage)
+    still[.momentum] = [0]
     #expect(failure { _ = try OptimizerRegistry.make("nesterov", still) }?.kind == .usage)
     let unknown = failure { _ = try OptimizerRegistry.make("adagard", HyperParameters()) }
     #expect(unknown?.kind == .usage)
@@ -91,7 +81,15 @@ import Testing
   }
 
   @Test func defaultRatesArePyTorchs() {
-    let rates = OptimizerRegistry.names.map { OptimizerRegistry.defaultLearningRate($0) }
-    #expect(rates == [1e-3, 1e-3, 1e-3, 1e-2, 1e-3, 1e-3])
+    let rates = Dictionary(
+      uniqueKeysWithValues: OptimizerRegistry.names.map {
+        ($0, OptimizerRegistry.defaultLearningRate($0))
+      })
+    #expect(
+      rates == [
+        "sgd": 1e-3, "momentum": 1e-3, "nesterov": 1e-3, "adagrad": 1e-2, "adadelta": 1,
+        "rmsprop": 1e-2, "adam": 1e-3, "amsgrad": 1e-3, "adamw": 1e-3, "adamax": 2e-3,
+        "nadam": 2e-3, "radam": 1e-3, "rprop": 1e-2, "lion": 1e-4, "lamb": 1e-3, "lars": 1,
+      ])
   }
 }

@@ -7,13 +7,15 @@ import Training
 @Suite struct CoordinatorTests {
   /// 30 steps in epochs of 10.
   private func coordinator(
-    hasValidation: Bool = true, _ change: (inout RunConfiguration) -> Void = { _ in }
+    hasValidation: Bool = true, schedule: String = "linear",
+    _ change: (inout RunConfiguration) -> Void = { _ in }
   ) throws -> Coordinator {
     var configuration = RunConfiguration()
     change(&configuration)
     return try Coordinator(
       configuration: configuration,
-      schedule: Schedule(.linear(end: 0), baseRate: 0.1, totalSteps: 30),
+      schedule: Schedule(
+        parsing: schedule, baseRate: 0.1, warmup: nil, stepsPerEpoch: 10, totalSteps: 30),
       optimizer: OptimizerRegistry.make("adam", HyperParameters()), stepsPerEpoch: 10,
       totalSteps: 30, hasValidation: hasValidation, resuming: nil)
   }
@@ -145,5 +147,21 @@ import Training
       }
       #expect(failure?.kind == .usage && failure?.message.hasPrefix(option) == true)
     }
+  }
+
+  /// The rate falls where the validation loss stays, and the state says all there is to know.
+  @Test func plateauReducesTheRate() throws {
+    let text = "reduce-on-plateau:factor=0.5,patience=1"
+    var coordinator = try coordinator(schedule: text)
+    var rates: [Double] = []
+    for (step, loss) in [3.0, 2, 2, 2, 2, 1].enumerated() {
+      rates.append(coordinator.rate(at: step))
+      #expect(Float(coordinator.directive(step: step).scalars.learningRate) == Float(rates[step]))
+      _ = coordinator.observe(Evaluation(split: .val, count: 1, loss: loss), step: step + 1)
+    }
+    #expect(rates == [0.1, 0.1, 0.1, 0.1, 0.05, 0.05])
+    #expect(coordinator.plateau?.rate == 0.05)
+    let failure = failure { _ = try self.coordinator(hasValidation: false, schedule: text) }
+    #expect(failure?.kind == .usage && failure?.message.contains("no validation data") == true)
   }
 }

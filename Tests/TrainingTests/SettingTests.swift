@@ -9,13 +9,19 @@ import Training
   static let samples = [
     "data": "csv:a b.csv", "target": "y: \"z\" # ü", "task": "regression", "val-data": "-v",
     "test-data": "null", "val-fraction": "0.25", "standardize": "true", "no-shuffle": "true",
-    "drop-last": "true", "model": "mlp:64,32", "init-weights": "~/w.safetensors",
+    "drop-last": "true", "model": "mlp:64,32", "init": "he", "init-weights": "~/w.safetensors",
     "batch-size": "full", "accumulate": "4", "epochs": "7", "steps": "1125899906842624",
     "optimizer": "adamw", "lr": "0.1", "momentum": "0.9", "dampening": "0.0",
     "betas": "0.9,0.95", "eps": "1e-08", "alpha": "0.99", "centered": "false",
+    "rho": "0.9", "amsgrad": "true", "etas": "0.5,1.2", "step-sizes": "1e-06,50.0",
+    "lr-decay": "0.1", "initial-accumulator": "0.1", "momentum-decay": "0.004",
+    "trust-coefficient": "0.001",
     "weight-decay": "5e-324", "decay-exclude": "bias,norm", "l1": "1e-05", "l2": "0.3",
     "elastic-net": "0.1,0.5", "schedule": "cosine:min=0.001", "warmup": "10%", "clip-norm": "1.0",
-    "clip-value": "0.30000000000000004", "loss": "mse", "seed": "18446744073709551615",
+    "param-group": "a.*:lr-factor=0.1;b?:weight-decay=0.0,freeze=true", "freeze": "0.*,*.bias",
+    "clip-agc": "0.01", "max-norm": "3.0", "gradient-noise": "0.3", "ema": "true",
+    "ema-decay": "0.99", "clip-value": "0.30000000000000004", "loss": "mse",
+    "label-smoothing": "0.1", "class-weights": "1.0,0.0,2.5", "seed": "18446744073709551615",
     "max-skipped": "3", "run": "runs/it's\n\there", "resume": "latest", "stop-after": "5",
     "checkpoint-every": "10min", "keep": "1", "keep-best": "2", "early-stopping": "true",
     "patience": "9", "min-delta": "0.001", "monitor": "val-accuracy", "no-restore-best": "true",
@@ -31,9 +37,15 @@ import Training
     var bad: [String: [String]] = [
       "val-fraction": ["1", "-0.1"], "lr": positive, "momentum": ["inf"], "dampening": ["inf"],
       "betas": ["0.9", "0.9,0.9,0.9", "0.9,", ",", "a,b"], "eps": ["inf"], "alpha": ["inf"],
-      "weight-decay": ["inf"], "l1": ["-1", "inf"], "l2": ["-1", "inf"],
+      "weight-decay": ["inf"], "rho": ["inf"], "etas": ["0.5"], "step-sizes": ["1", "1,inf"],
+      "lr-decay": ["inf"], "initial-accumulator": ["inf"], "momentum-decay": ["inf"],
+      "trust-coefficient": ["inf"], "l1": ["-1", "inf"], "l2": ["-1", "inf"],
       "elastic-net": ["0.1", "-1,0.5", "0.1,2", "0.1,-1", "inf,0.5", "nan,0.5", "0.1,nan"],
-      "clip-norm": positive, "clip-value": positive, "seed": whole, "min-delta": ["-1", "inf"],
+      "label-smoothing": ["1", "-0.1"],
+      "class-weights": ["0,0", "1,-1", "1,inf", "1,nan", "a", "1,"],
+      "clip-agc": positive, "max-norm": positive, "gradient-noise": positive,
+      "ema-decay": ["1", "-0.1", "inf"], "clip-norm": positive, "clip-value": positive,
+      "seed": whole, "min-delta": ["-1", "inf"],
       "logical-ranks": ["0", "2x0", "x2", "2x3x4", "65537", "65536x65536", "-1"],
       "hang-timeout": ["0.5", "-1", "1e9", "inf"], "batch-size": whole + ["0"],
     ]
@@ -138,7 +150,7 @@ import Training
     try sources.apply(file: folder.write("config.yaml", "lr: 0.5\nbetas: [0.8, 0.9]\n".utf8))
     try sources.apply(flags: ["lr": "0.25"])
     #expect(sources.configuration.learningRate == 0.25)
-    #expect(sources.configuration.hyperParameters.betas == [0.8, 0.9])
+    #expect(sources.configuration.hyperParameters[.betas] == [0.8, 0.9])
     #expect(sources.origins["lr"] == "--lr")
     #expect(sources.origins["betas"] == "\(folder.path)/config.yaml, line 2")
     let lines = sources.describe(sources.configuration)

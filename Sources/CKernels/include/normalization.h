@@ -14,13 +14,4 @@ void ck_layer_norm_backward(const float *dy, const float *x, const float *weight
                             const float *statistics, float *dx, int accumulate_dx, float *dweight,
                             float *dbias, float *scratch, size_t rows, size_t width);
 
-/// Backward of `ck_softmax` from its result: dx (+)= y·(dy - Σ dy·y).
-void ck_softmax_backward(const float *dy, const float *y, float *dx, size_t rows, size_t width,
-                         int accumulate);
-/// Each row's x - log Σ e^x.
-void ck_log_softmax(const float *x, float *y, size_t rows, size_t width);
-/// dx (+)= dy - e^y·Σ dy.
-void ck_log_softmax_backward(const float *dy, const float *y, float *dx, size_t rows,
-                             size_t width, int accumulate);
-
 #endif

@@ -6,8 +6,10 @@
 /// out[i] = a[i] + b[i]; `out` may be `a` or `b`.
 void ck_add(float *out, const float *a, const float *b, size_t n);
 
-/// x[i] = x[i] / divisor: a summed gradient becomes a mean, rounded once.
-void ck_divide(float *x, float divisor, size_t n);
+/// out[i] = (a[i] + b[i]) / divisor, where `b` may be null: the last addition of a gradient's sum
+/// and its mean, rounded once, in one pass. Returns Σ out[i]² as `ck_sum_squares` does. `out` may
+/// be `a` or `b`.
+double ck_mean(float *out, const float *a, const float *b, float divisor, size_t n);
 
 /// x[i] = x[i] · factor.
 void ck_scale(float *x, float factor, size_t n);

@@ -8,37 +8,27 @@ import CKernels
 package enum Loss: Sendable, Equatable {
   /// Against one class a position: outputs `[batch, …, classes]`, targets `[batch, …]` of `Int32`.
   case classes(ClassLoss)
+  /// Against a distribution a position: outputs `[batch, …, classes]`, targets of the same shape.
+  case distributions(DistributionLoss)
   /// Against one value an element: targets of the output's shape.
   case elements(ElementLoss)
 
   /// PyTorch's `CrossEntropyLoss`.
-  package static let crossEntropy = Loss.classes(ClassLoss())
+  package static let crossEntropy = Loss.classes(.crossEntropy(ClassSettings()))
   /// PyTorch's `MSELoss`.
-  package static let meanSquaredError = Loss.elements(.meanSquaredError)
-
-  package static let names = ["cross-entropy"] + ElementLoss.allCases.map(\.rawValue)
-
-  /// The loss of this name with its default settings.
-  package init?(named name: String) {
-    if name == "cross-entropy" {
-      self = .crossEntropy
-    } else if let loss = ElementLoss(rawValue: name) {
-      self = .elements(loss)
-    } else {
-      return nil
-    }
-  }
-
-  package var name: String {
-    switch self {
-    case .classes: "cross-entropy"
-    case .elements(let loss): loss.rawValue
-    }
-  }
+  package static let meanSquaredError = Loss.elements(.squared)
 
   /// Whether targets are class indices (`Int32`) rather than values (`Float`).
   package var takesClasses: Bool {
-    if case .classes = self { true } else { false }
+    if case .elements = self { false } else { true }
+  }
+
+  /// Whether targets are probabilities: outside 0 … 1 the loss has no minimum or no meaning.
+  package var takesProbabilities: Bool {
+    switch self {
+    case .distributions, .elements(.binaryCrossEntropy): true
+    case .classes, .elements: false
+    }
   }
 
   /// Targets a sample has, for a model output of shape `[batch, …]`: for classes one a position.
@@ -49,7 +39,17 @@ package enum Loss: Sendable, Equatable {
 
   /// - Throws: `ShapeMismatch` where the loss has settings for another number of classes.
   func checkOutput(_ output: Shape) throws(ShapeMismatch) {
-    if case .classes(let loss) = self { try loss.checkOutput(output) }
+    let settings: ClassSettings
+    switch self {
+    case .classes(.crossEntropy(let own)), .distributions(.crossEntropy(let own)): settings = own
+    case .classes(.hinge), .distributions(.divergence): settings = ClassSettings()
+    case .elements: return
+    }
+    let classes = output[output.rank - 1]
+    if classes < 1 { throw ShapeMismatch("an output of shape \(output) has no classes") }
+    if let weights = settings.weights, weights.count != classes {
+      throw ShapeMismatch("\(weights.count) class weights for an output of shape \(output)")
+    }
   }
 
   /// The kernel that adds to `sums` and, with `gradient`, writes the gradient of the sum; the
@@ -58,20 +58,33 @@ package enum Loss: Sendable, Equatable {
     output: Buffer, shape: Shape, targets: Buffer, gradient: Buffer?,
     sums: UnsafeMutablePointer<ck_loss_sums>
   ) -> any Kernel {
-    // A closure over raw addresses: `sums` lives as long as the plan, which owns this kernel.
     let hasGradient = gradient != nil
+    let classes = max(1, shape[shape.rank - 1])
+    // A closure over raw addresses: `sums` lives as long as the plan, which owns this kernel.
     return ClosureKernel([output, targets] + (gradient.map { [$0] } ?? [])) { pointers in
-      let gradient = hasGradient ? pointers[2] : nil
+      let site = LossSite(
+        output: pointers[0], targets: UnsafeRawPointer(pointers[1]),
+        gradient: hasGradient ? pointers[2] : nil, rows: shape.count / classes, classes: classes,
+        sums: sums)
       switch self {
-      case .classes(let loss):
-        let classes = shape[shape.rank - 1]
-        let rows = shape.count / classes
-        pointers[1].withMemoryRebound(to: Int32.self, capacity: rows) { labels in
-          loss.run(pointers[0], labels, gradient, rows: rows, classes: classes, sums: sums)
-        }
-      case .elements(let loss):
-        loss.run(pointers[0], pointers[1], gradient, count: shape.count, sums: sums)
+      case .classes(let loss): loss.run(site)
+      case .distributions(let loss): loss.run(site)
+      case .elements(let loss): loss.run(site)
       }
     }
   }
+}
+
+/// The memory a loss works on: `[rows, classes]` outputs and their targets.
+struct LossSite {
+  let output: UnsafePointer<Float>
+  let targets: UnsafeRawPointer
+  /// Nil where only the loss is asked for.
+  let gradient: UnsafeMutablePointer<Float>?
+  let rows: Int
+  let classes: Int
+  let sums: UnsafeMutablePointer<ck_loss_sums>
+
+  var values: UnsafePointer<Float> { targets.assumingMemoryBound(to: Float.self) }
+  var labels: UnsafePointer<Int32> { targets.assumingMemoryBound(to: Int32.self) }
 }

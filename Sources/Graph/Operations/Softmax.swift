@@ -1,39 +1,45 @@
 package import Basics
 import CKernels
 
-/// eˣ/Σ eˣ over the last axis, or its logarithm. PyTorch's `softmax` and `log_softmax`.
+/// y = e^x / Σ e^x, or its logarithm x − log Σ e^x, along the last axis: `[…, n]` → `[…, n]`.
+/// PyTorch's `nn.Softmax(-1)` and `nn.LogSoftmax(-1)`.
+///
+///     dx = y·(dy − Σ dy·y)   and   dx = dy − e^y·Σ dy
 package struct Softmax: Operation {
-  let isLogarithmic: Bool
+  let isLogarithm: Bool
 
-  package init(isLogarithmic: Bool) { self.isLogarithmic = isLogarithmic }
-
-  package var name: String { isLogarithmic ? "log-softmax" : "softmax" }
+  package var name: String { isLogarithm ? "log-softmax" : "softmax" }
   package var backwardReads: BackwardReads { .output }
 
   package func outputShape(_ inputs: [Shape]) throws(ShapeMismatch) -> Shape {
-    guard inputs[0].rank >= 2, inputs[0].extents.last != 0 else {
-      throw ShapeMismatch("expected […, classes], found \(inputs[0])")
+    guard inputs[0].rank >= 2 else {
+      throw ShapeMismatch("expected input [batch, …, n], found \(inputs[0])")
     }
     return inputs[0]
   }
 
   package func compile(_ site: Site) throws -> CompiledOperation {
-    let width = site.outputShape.extents.last ?? 1
-    let rows = site.outputShape.count / width
-    let forward = ClosureKernel([site.inputs[0], site.output]) { [isLogarithmic] pointers in
-      isLogarithmic
-        ? ck_log_softmax(pointers[0], pointers[1], rows, width)
-        : ck_softmax(pointers[0], pointers[1], rows, width)
+    let classes = site.outputShape.extents.last ?? 1
+    let rows = site.outputShape.count / classes
+    let isLogarithm = isLogarithm
+    let forward = ClosureKernel([site.inputs[0], site.output]) { pointers in
+      if isLogarithm {
+        ck_log_softmax(pointers[0], pointers[1], rows, classes)
+      } else {
+        ck_softmax(pointers[0], pointers[1], rows, classes)
+      }
     }
     guard let upstream = site.outputGradient, let target = site.inputGradients[0] else {
       return CompiledOperation(forward: [forward])
     }
-    let accumulates: Int32 = target.accumulates ? 1 : 0
-    let backward = ClosureKernel([upstream, site.output, target.buffer]) {
-      [isLogarithmic] pointers in
-      (isLogarithmic ? ck_log_softmax_backward : ck_softmax_backward)(
-        pointers[0], pointers[1], pointers[2], rows, width, accumulates)
+    let (result, addition) = accumulation(into: target, count: site.outputShape.count, site)
+    let backward = ClosureKernel([site.output, upstream, result]) { pointers in
+      if isLogarithm {
+        ck_log_softmax_backward(pointers[0], pointers[1], pointers[2], rows, classes)
+      } else {
+        ck_softmax_backward(pointers[0], pointers[1], pointers[2], rows, classes)
+      }
     }
-    return CompiledOperation(forward: [forward], backward: [backward])
+    return CompiledOperation(forward: [forward], backward: [backward] + addition)
   }
 }

@@ -32,7 +32,35 @@ extension LayerKind {
       let label = layerLabel(entry.path, "global-avgpool")
       return Stateless { $0.globalAveragePool(layer: label) }
     },
+    LayerKind("batchnorm", keys: ["eps", "momentum"]) { entry in
+      BatchNorm(
+        entry.path, channels: entry.inputChannels,
+        momentum: try entry.number("momentum", default: 0.1, "from 0 to 1") {
+          (0...1).contains($0)
+        },
+        epsilon: try epsilon(entry))
+    },
+    LayerKind("groupnorm", keys: ["groups", "eps"]) { entry in
+      GroupNorm(
+        entry.path, groups: try entry.integer("groups", sizes), channels: entry.inputChannels,
+        epsilon: try epsilon(entry))
+    },
+    LayerKind(nesting: "residual", keys: ["body", "shortcut"]) { entry in
+      let body = try entry.branch("body")
+      let shortcut = entry.has("shortcut") ? try entry.branch("shortcut") : nil
+      let layer = Residual(entry.path, body: body.layers, shortcut: shortcut?.layers)
+      return (layer, layer.combined(body.output, shortcut?.output ?? entry.input))
+    },
+    LayerKind(nesting: "concat", keys: ["branches"]) { entry in
+      let branches = try entry.branches("branches")
+      let layer = Concat(entry.path, branches: branches.map(\.layers))
+      return (layer, layer.combined(branches.map(\.output)))
+    },
   ]
+
+  static func epsilon(_ entry: LayerEntry) throws -> Float {
+    Float(try entry.number("eps", default: 1e-5, "greater than 0") { $0 > 0 })
+  }
 
   private static let kernels = 1...1024
   private static let paddings = 0...1024

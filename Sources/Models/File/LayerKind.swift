@@ -71,5 +71,6 @@ extension LayerKind {
     LayerKind("sigmoid") { _ in Stateless { sigmoid($0) } },
     LayerKind("tanh") { _ in Stateless { tanh($0) } },
     LayerKind("softplus") { _ in Stateless { softplus($0) } },
+    LayerKind("softmax") { _ in Stateless { softmax($0) } },
   ]
 }

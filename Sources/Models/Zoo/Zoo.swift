@@ -20,6 +20,7 @@ package enum Zoo {
     case ("linear", nil), ("logistic", nil): return LinearModel(context)
     case ("mlp", _):
       return MLP(context, hidden: try widths(arguments ?? "128", in: name))
+    case ("perceptron", nil): return Perceptron(context)
     case ("cnn", nil): return CNN(context)
     case ("rnn", _), ("lstm", _), ("gru", _):
       let cell = Recurrent.Cell(rawValue: String(parts[0])) ?? .rnn
@@ -27,9 +28,13 @@ package enum Zoo {
     case ("gpt", _), ("bert", _):
       return TransformerModel(
         context, try transformer(arguments, in: name), causal: parts[0] == "gpt")
-    case ("perceptron", _), ("resnet", _), ("inception", _):
-      throw Failure.usage(
-        "model \(name): not built yet in this version", remedy: "Models that are: \(known)")
+    case ("resnet", _):
+      guard let model = Int(arguments ?? "20").flatMap({ ResNet(context, depth: $0) }) else {
+        throw Failure.usage(
+          "model \(name): not a depth that is known", remedy: "Write resnet:18, :20 or :32.")
+      }
+      return model
+    case ("inception", nil): return Inception(context)
     default:
       throw Failure.usage("model \(name): not known", remedy: "Models: \(known)")
     }
@@ -60,8 +65,8 @@ package enum Zoo {
   package static func isMasked(_ name: String) -> Bool { name.prefix { $0 != ":" } == "bert" }
 
   private static let known =
-    "linear, logistic, mlp:WIDTH[,WIDTH…], cnn, rnn|lstm|gru:WIDTH[,WIDTH…], "
-    + "gpt|bert:layers=4,heads=4,width=128,context=64, FILE.yaml"
+    "linear, perceptron, logistic, mlp:WIDTH[,WIDTH…], cnn, resnet:DEPTH, inception, "
+    + "rnn|lstm|gru:WIDTH[,WIDTH…], gpt|bert:layers=4,heads=4,width=128,context=64, FILE.yaml"
 
   private static func widths(_ list: String, in name: String) throws -> [Int] {
     try list.split(separator: ",", omittingEmptySubsequences: false).map { text in

@@ -1,6 +1,7 @@
 import Basics
 package import Datasets
 import FoundationEssentials
+package import Optimizers
 
 /// `state.json`: everything of a run at one step that is not a tensor. It holds no time, host or
 /// world size, so equal runs have equal checkpoints on any number of ranks.
@@ -16,6 +17,8 @@ package struct CheckpointState: Codable, Sendable {
   package var dataset: DatasetDescription
   package var standardization: Standardization?
   package var stopping: EarlyStopping?
+  /// What `reduce-on-plateau` has seen.
+  package var plateau: ReduceOnPlateau.State?
   /// Non-finite steps skipped in a row.
   package var skipped: Int
   /// Updates done: steps without the skipped ones.
@@ -76,7 +79,8 @@ package struct CheckpointState: Codable, Sendable {
 
   package init(
     step: Int, epoch: Int, samples: Int, settings: [String: String], dataset: DatasetDescription,
-    standardization: Standardization?, stopping: EarlyStopping?, skipped: Int, updates: Int,
+    standardization: Standardization?, stopping: EarlyStopping?,
+    plateau: ReduceOnPlateau.State?, skipped: Int, updates: Int,
     best: [BestStep], modelFile: String?
   ) {
     self.step = step
@@ -86,6 +90,7 @@ package struct CheckpointState: Codable, Sendable {
     self.dataset = dataset
     self.standardization = standardization
     self.stopping = stopping
+    self.plateau = plateau
     self.skipped = skipped
     self.updates = updates
     self.best = best

@@ -34,7 +34,7 @@ package struct CheckpointStore {
       sums.append((name, try writer.finish()))
     }
     try file("model.safetensors") { writer in
-      try Safetensors.write(parameterEntries(arena)) { try writer.write($0) }
+      try Safetensors.write(parameterEntries(arena.parameters)) { try writer.write($0) }
     }
     try file("optimizer.safetensors") { writer in
       try Safetensors.write(stateEntries(arena)) { try writer.write($0) }
@@ -71,28 +71,30 @@ package struct CheckpointStore {
     remove(steps.dropLast(keep).filter { !best.contains($0) })
   }
 
-  /// Writes the weights as the run's result, atomically.
-  func writeModel(arena: NodeArena) throws {
+  /// Writes weights as the run's result, atomically.
+  func writeModel(_ parameters: UnsafeMutablePointer<Float>, to path: String) throws {
     let temporary = folder.path + "/.model.new"
     var writer = try FileWriter(path: temporary)
-    try Safetensors.write(parameterEntries(arena)) { try writer.write($0) }
+    try Safetensors.write(parameterEntries(parameters)) { try writer.write($0) }
     _ = try writer.finish()
-    if rename(temporary, folder.model) != 0 { throw systemFailure(folder.model) }
+    if rename(temporary, path) != 0 { throw systemFailure(path) }
     RunFolder.syncFolder(folder.path)
   }
 
-  private func parameterEntries(_ arena: NodeArena) -> [Safetensors.Entry] {
+  private func parameterEntries(
+    _ parameters: UnsafeMutablePointer<Float>
+  ) -> [Safetensors.Entry] {
     layout.entries.map {
       Safetensors.Entry(
         name: $0.parameter.name, shape: $0.parameter.shape,
-        data: UnsafePointer(arena.parameters + $0.offset))
+        data: UnsafePointer(parameters + $0.offset))
     }
   }
 
   /// State arrays by name: `exp_avg.0.weight`.
   private func stateEntries(_ arena: NodeArena) -> [Safetensors.Entry] {
     zip(stateNames, arena.state).flatMap { state, base in
-      layout.entries.map {
+      layout.trainable.map {
         Safetensors.Entry(
           name: "\(state).\($0.parameter.name)", shape: $0.parameter.shape,
           data: UnsafePointer(base + $0.offset))
@@ -107,7 +109,7 @@ package struct CheckpointStore {
     guard optimizer else { return }
     let file = try SafetensorsFile(path: checkpoint.path + "/optimizer.safetensors")
     for (state, base) in zip(stateNames, arena.state) {
-      for entry in layout.entries {
+      for entry in layout.trainable {
         let values = try file.floats(
           "\(state).\(entry.parameter.name)", shape: entry.parameter.shape)
         (base + entry.offset).update(from: values, count: values.count)

@@ -11,6 +11,8 @@ package struct RunFolder: Sendable {
   package var checkpoints: String { path + "/checkpoints" }
   package var metrics: String { path + "/metrics.jsonl" }
   package var model: String { path + "/model.safetensors" }
+  /// The running mean of the weights, where one is kept.
+  package var averagedModel: String { path + "/ema.safetensors" }
 
   package static func stepName(_ step: Int) -> String {
     let digits = String(step)

@@ -14,11 +14,7 @@ package enum Inspection {
     _ sources: ConfigurationSources, ranks: Int
   ) throws -> [String] {
     let asked = sources.configuration
-    var options = DataOptions(
-      target: asked.target, task: asked.task, testData: asked.testData,
-      validationData: asked.validationData)
-    try options.readText(asked, modelFile: nil)
-    let description = try datasetSource(named: asked.data, options: options).describe()
+    let description = try datasetSource(named: asked.data, options: asked.dataOptions()).describe()
     let split = try asked.split(description)
     let configuration = try asked.resolved(
       for: description, trainCount: split.trainCount, worldSize: ranks)
@@ -33,7 +29,7 @@ package enum Inspection {
     let plans = try PlanCache(
       model: model, sampleShape: description.featureShape,
       vocabulary: description.vocabularyCount,
-      loss: configuration.loss ?? .crossEntropy, engine: ComputeEngine(), training: [leaf],
+      loss: configuration.makeLoss(for: description), engine: ComputeEngine(), training: [leaf],
       evaluation: Evaluator.chunkSizes(split.validationCount, chunk: configuration.evaluationChunk))
     let optimizer = try OptimizerRegistry.make(
       configuration.optimizer ?? "adam", configuration.hyperParameters)
@@ -41,7 +37,8 @@ package enum Inspection {
       topology: Topology(ranksOnOneHost: ranks), tree: tree,
       blocks: plans.layout.blocks.map(\.range))
     let sizes = NodeArena.Sizes(
-      parameters: plans.layout.arenaCount, stateSlots: optimizer.stateNames.count,
+      parameters: plans.layout.arenaCount,
+      stateSlots: configuration.stateNames(of: optimizer).count,
       gradientSlots: division.published(on: 0).count, leaves: tree.leafCount,
       blocks: plans.layout.blocks.count, chunks: 1)
     let memory = MemoryPlan(

@@ -53,7 +53,7 @@ package enum PredictionFile {
     if case .classes(let classes) = target { names = classes }
     let columns =
       names.map { ["class"] + $0.map { "p(\($0))" } } ?? (0..<width).map { "prediction_\($0)" }
-    try writer.write((["row"] + columns).map(field).joined(separator: ",") + "\n")
+    try writer.write(csvLine(["row"] + columns))
     for (position, row) in predictions.rows.enumerated() {
       let values = predictions.values + position * width
       var cells = ["\(row)"]
@@ -66,7 +66,7 @@ package enum PredictionFile {
       } else {
         cells += (0..<width).map { "\(values[$0])" }
       }
-      try writer.write(cells.map(field).joined(separator: ",") + "\n")
+      try writer.write(csvLine(cells))
     }
   }
 
@@ -75,10 +75,5 @@ package enum PredictionFile {
     let text = "{'descr': '<f4', 'fortran_order': False, 'shape': (\(rows), \(columns)), }"
     let padded = (10 + text.utf8.count + 1 + 63) / 64 * 64
     return text + String(repeating: " ", count: padded - 10 - text.utf8.count - 1) + "\n"
-  }
-
-  private static func field(_ text: String) -> String {
-    text.contains { ",\"\n\r".contains($0) }
-      ? "\"" + text.replacing("\"", with: "\"\"") + "\"" : text
   }
 }

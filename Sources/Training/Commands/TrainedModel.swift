@@ -81,21 +81,16 @@ package final class ModelSession {
     self.group = group
     let configuration = try group.agree { try model.configuration() }
     self.configuration = configuration
-    var options = DataOptions(
-      target: configuration.target, task: configuration.task,
-      testData: spec == nil ? configuration.testData : nil,
-      validationData: spec == nil ? configuration.validationData : nil,
-      requireTarget: needsTargets, expected: model.state.dataset)
-    options.setText(model.state.dataset.text)
+    let asked = spec.map(configuration.applied) ?? configuration
     let loaded = try LoadedData(
-      group: group, spec: spec ?? configuration.data, options: options,
-      split: { try configuration.split($0, isOwnData: spec == nil) },
-      standardize: model.state.standardization.map { .stored($0) } ?? .none)
+      group: group, spec: asked.data,
+      options: asked.dataOptions(requireTarget: needsTargets, expected: model.state.dataset),
+      split: asked.split, standardize: model.state.standardization.map { .stored($0) } ?? .none)
     data = loaded
     rows = try group.agree {
       try ModelSession.rows(of: loaded, split: split, isOwnData: spec == nil)
     }
-    let loss = configuration.loss ?? .crossEntropy
+    let loss = try group.agree { try configuration.makeLoss(for: model.state.dataset) }
     assembler = BatchAssembler(data: loaded, loss: loss, seed: configuration.seed)
     let engine = try ComputeEngine(threads: configuration.threads ?? 1)
     let chunk = configuration.evaluationChunk
@@ -151,11 +146,17 @@ package final class ModelSession {
   }
 
   /// Loss and metrics, the same on every rank and for any number of them. Collective.
-  package func evaluate() throws -> Evaluation {
-    try Evaluator(
+  ///
+  /// - Parameter k: asks for a report of the classes, with the share of labels among the k largest
+  ///   outputs.
+  /// - Throws: `Failure.usage` where there are no classes to report.
+  package func evaluate(classesTopK k: Int?) throws -> (Evaluation, ClassReport?) {
+    var report = try group.agree { try k.map { try ClassReport(of: data.description, k: $0) } }
+    let evaluation = try Evaluator(
       memory: memory, group: group, plans: plans, assembler: assembler,
       chunkSize: configuration.evaluationChunk
-    ).evaluate(rows)
+    ).evaluate(rows, report: &report)
+    return (evaluation, report)
   }
 
   /// The model's outputs, one row a sample in the data's own order, whole on the first node.

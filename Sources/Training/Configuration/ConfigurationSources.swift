@@ -90,7 +90,8 @@ package struct ConfigurationSources {
     switch node {
     case .scalar(let scalar): return scalar.string
     case .sequence(let items) where items.allSatisfy { $0.scalar != nil }:
-      return items.compactMap { $0.scalar?.string }.joined(separator: ",")
+      return items.compactMap { $0.scalar?.string }.joined(
+        separator: Setting.named(name)?.separator ?? ",")
     default: throw Failure.usage("\(name): expected one value (from \(place))")
     }
   }

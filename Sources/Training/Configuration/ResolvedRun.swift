@@ -1,7 +1,7 @@
 import Basics
 package import DataParallel
 package import Datasets
-import Graph
+package import Graph
 package import Models
 import Optimizers
 
@@ -23,25 +23,29 @@ extension RunConfiguration {
       throw Failure.usage("task: \(asked.rawValue) does not fit the targets of \(data)")
     }
     result.task = task
-    result.loss = loss ?? (isClassification ? .crossEntropy : .meanSquaredError)
-    if result.loss?.takesClasses != isClassification {
-      throw Failure.usage(
-        "loss: \(result.loss?.name ?? "") does not fit \(task.rawValue)",
-        remedy: "Use \(isClassification ? "cross-entropy" : "mse") for these targets.")
-    }
+    let isPerceptron = model == "perceptron"
+    result.loss =
+      loss ?? (isPerceptron ? "perceptron" : isClassification ? "cross-entropy" : "mse")
+    _ = try result.makeLoss(for: description)
     if monitor == .valAccuracy && !isClassification {
       throw Failure.usage("monitor: val-accuracy needs a classification")
     }
     let isDigits = data == "digits"
     result.model = model ?? (isDigits ? "mlp:64" : description.defaultModel)
+    // The perceptron rule: every error moves the weights by the sample itself.
     result.optimizer =
-      optimizer ?? (Zoo.isTransformer(result.model ?? "") ? "adamw" : "adam")
+      optimizer ?? (isPerceptron ? "sgd" : Zoo.isTransformer(result.model ?? "") ? "adamw" : "adam")
     if standardize && description.text != nil {
       throw Failure.usage("standardize: a text has no numbers to standardize")
     }
     result.learningRate =
-      learningRate ?? OptimizerRegistry.defaultLearningRate(result.optimizer ?? "adam")
+      learningRate ?? (isPerceptron && optimizer == nil ? 1 : nil)
+      ?? OptimizerRegistry.defaultLearningRate(result.optimizer ?? "adam")
     _ = try OptimizerRegistry.make(result.optimizer ?? "adam", hyperParameters)
+    if clipping.norm != nil && clipping.ratio != nil {
+      throw Failure.usage(
+        "clip-agc: not together with clip-norm", remedy: "Give one of the two.")
+    }
     if epochs == nil && steps == nil { result.epochs = isDigits ? 20 : 5 }
     // Of a text as many windows as make 4,096 tokens: memory goes by tokens.
     result.evalBatch =
@@ -58,20 +62,24 @@ extension RunConfiguration {
     if result.stepsPerEpoch(trainCount: trainCount) == 0 {
       throw Failure.usage("drop-last: the only batch of an epoch is short and would be dropped")
     }
+    _ = try result.makeSchedule(trainCount: trainCount)
     result.logicalRanks =
       logicalRanks ?? LogicalRanks(count: worldSize, groupSize: ranksPerNode ?? worldSize)
     return result
   }
 
-  /// What is learned from and what is held back: of a text the last part, else a keyed choice.
-  package func split(
-    _ description: DatasetDescription, isOwnData: Bool = true
-  ) throws -> DataSplit {
-    try DataSplit(
-      trainRows: description.rows[.train] ?? 0,
-      explicitValidationRows: description.rows[.validation] ?? 0,
-      validationFraction: isOwnData ? validationFraction : 0, seed: seed,
-      shuffle: !noShuffle && description.text == nil)
+  /// The loss, fitted to what the data gives it to compare with.
+  package func makeLoss(for description: DatasetDescription) throws -> Loss {
+    let targets: Loss.Targets =
+      switch description.target {
+      case .classes(let names): .classes(count: names.count)
+      case .values(let width): .values(width: width)
+      }
+    return try Loss(
+      parsing: loss ?? "cross-entropy",
+      settings: ClassSettings(
+        smoothing: labelSmoothing, weights: classWeights.map { $0.map(Float.init) }),
+      targets: targets)
   }
 
   /// Samples an optimizer step; never more than there are.

@@ -21,6 +21,7 @@ package struct RunConfiguration: Sendable, Equatable {
 
   // Model
   package var model: String?
+  package var initialization: WeightInitialization?
   package var initWeights: String?
 
   // Optimization
@@ -32,13 +33,25 @@ package struct RunConfiguration: Sendable, Equatable {
   package var learningRate: Double?
   package var hyperParameters = HyperParameters()
   package var decayExclude: Set<Parameter.Role> = []
+  package var parameterGroups: [ParameterGroup] = []
+  /// Patterns of names.
+  package var freeze: [String] = []
   package var l1 = 0.0
   package var l2 = 0.0
   package var elasticNet: [Double]?
   package var schedule = "constant"
   package var warmup: String?
   package var clipping = Clipping()
-  package var loss: Loss?
+  /// Of each row of a weight.
+  package var maxNorm: Double?
+  /// η of the noise's variance η/(1 + t)^0.55.
+  package var gradientNoise: Double?
+  /// Whether a running mean of the parameters is kept beside them.
+  package var averages = false
+  package var averageDecay = 0.999
+  package var loss: String?
+  package var labelSmoothing = 0.0
+  package var classWeights: [Double]?
   package var seed: UInt64 = 0
   package var maxSkipped = 10
 

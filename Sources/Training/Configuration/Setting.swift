@@ -10,18 +10,21 @@ package struct Setting {
   package let isFreeOnResume: Bool
   /// Whether it is a switch, given without a value.
   package let isSwitch: Bool
+  /// What stands between the values of a list.
+  package let separator: String
   package let read: (inout RunConfiguration, String) throws -> Void
   /// The value as it would be written, nil where it is unset.
   package let print: (RunConfiguration) -> String?
 
   fileprivate init(
-    _ name: String, free: Bool = false, isSwitch: Bool = false,
+    _ name: String, free: Bool = false, isSwitch: Bool = false, separator: String = ",",
     print: @escaping (RunConfiguration) -> String?,
     read: @escaping (inout RunConfiguration, String) throws -> Void
   ) {
     self.name = name
     isFreeOnResume = free
     self.isSwitch = isSwitch
+    self.separator = separator
     self.print = print
     self.read = read
   }
@@ -56,6 +59,13 @@ package struct Setting {
       flag("no-shuffle", \.noShuffle),
       flag("drop-last", \.dropLast),
       optionalText("model", \.model),
+      Setting("init", print: { $0.initialization?.rawValue }) { configuration, text in
+        guard let rule = WeightInitialization(rawValue: text) else {
+          let rules = WeightInitialization.allCases.map(\.rawValue)
+          throw refusal("init", text, rules.joined(separator: " or "))
+        }
+        configuration.initialization = rule
+      },
       optionalText("init-weights", \.initWeights),
     ]
   }
@@ -74,15 +84,7 @@ package struct Setting {
       optionalCount("steps", \.steps, 1...(1 << 50), free: true),
       optionalText("optimizer", \.optimizer),
       optionalNumber("lr", \.learningRate, "above 0, finite") { $0 > 0 && $0.isFinite },
-      optionalNumber("momentum", \.hyperParameters.momentum, "a number") { $0.isFinite },
-      optionalNumber("dampening", \.hyperParameters.dampening, "a number") { $0.isFinite },
-      numbers("betas", \.hyperParameters.betas, count: 2),
-      optionalNumber("eps", \.hyperParameters.epsilon, "a number") { $0.isFinite },
-      optionalNumber("alpha", \.hyperParameters.alpha, "a number") { $0.isFinite },
-      Setting(
-        "centered", isSwitch: true, print: { $0.hyperParameters.centered.map(String.init) }
-      ) { $0.hyperParameters.centered = try boolean("centered", $1) },
-      optionalNumber("weight-decay", \.hyperParameters.weightDecay, "a number") { $0.isFinite },
+    ] + HyperParameter.allCases.map(hyperParameter) + [
       Setting(
         "decay-exclude",
         print: {
@@ -92,12 +94,28 @@ package struct Setting {
       ) { configuration, text in
         configuration.decayExclude = Set(
           try text.split(separator: ",").map { word in
-            guard let role = Parameter.Role(rawValue: String(word)), role != .weight else {
+            guard let role = Parameter.Role(rawValue: String(word)),
+              role == .bias || role == .norm
+            else {
               throw refusal("decay-exclude", text, "bias, norm or bias,norm")
             }
             return role
           })
       },
+      Setting(
+        "param-group", separator: ";",
+        print: {
+          $0.parameterGroups.isEmpty
+            ? nil : $0.parameterGroups.map(\.description).joined(separator: ";")
+        }
+      ) { configuration, text in
+        configuration.parameterGroups = try text.split(separator: ";").map {
+          try ParameterGroup(parsing: String($0))
+        }
+      },
+      Setting(
+        "freeze", print: { $0.freeze.isEmpty ? nil : $0.freeze.joined(separator: ",") }
+      ) { $0.freeze = $1.split(separator: ",").map(String.init) },
       number("l1", \.l1, "0 or more, finite") { $0 >= 0 && $0.isFinite },
       number("l2", \.l2, "0 or more, finite") { $0 >= 0 && $0.isFinite },
       Setting(
@@ -113,11 +131,30 @@ package struct Setting {
       optionalText("warmup", \.warmup),
       optionalNumber("clip-norm", \.clipping.norm, "above 0, finite") { $0 > 0 && $0.isFinite },
       optionalNumber("clip-value", \.clipping.value, "above 0, finite") { $0 > 0 && $0.isFinite },
-      Setting("loss", print: { $0.loss?.name }) { configuration, text in
-        guard let loss = Loss(named: text) else {
-          throw refusal("loss", text, Loss.names.joined(separator: " or "))
+      optionalNumber("clip-agc", \.clipping.ratio, "above 0, finite") { $0 > 0 && $0.isFinite },
+      optionalNumber("max-norm", \.maxNorm, "above 0, finite") { $0 > 0 && $0.isFinite },
+      optionalNumber("gradient-noise", \.gradientNoise, "above 0, finite") {
+        $0 > 0 && $0.isFinite
+      },
+      flag("ema", \.averages),
+      number("ema-decay", \.averageDecay, "0 ≤ decay < 1") { $0 >= 0 && $0 < 1 },
+      Setting("loss", print: { $0.loss }) { configuration, text in
+        guard Loss.names.contains(String(text.prefix { $0 != ":" })) else {
+          throw refusal("loss", text, Loss.names.joined(separator: ", "))
         }
-        configuration.loss = loss
+        configuration.loss = text
+      },
+      number("label-smoothing", \.labelSmoothing, "0 ≤ smoothing < 1") { $0 >= 0 && $0 < 1 },
+      Setting(
+        "class-weights",
+        print: { $0.classWeights.map { $0.map { "\($0)" }.joined(separator: ",") } }
+      ) { configuration, text in
+        let values = text.split(separator: ",", omittingEmptySubsequences: false).map { Double($0) }
+        let weights = values.compactMap { $0 }
+        guard weights.count == values.count, weights.allSatisfy({ $0 >= 0 && $0.isFinite }),
+          weights.contains(where: { $0 > 0 })
+        else { throw refusal("class-weights", text, "a number of 0 or more for each class") }
+        configuration.classWeights = weights
       },
       Setting("seed", print: { "\($0.seed)" }) { configuration, text in
         guard let seed = UInt64(text) else { throw refusal("seed", text, "0 … 2^64 − 1") }
@@ -244,13 +281,21 @@ extension Setting {
     }
   }
 
-  fileprivate static func numbers(
-    _ name: String, _ path: Path<[Double]?>, count: Int
-  ) -> Setting {
+  /// Its range is the optimizer's to check.
+  fileprivate static func hyperParameter(_ name: HyperParameter) -> Setting {
     Setting(
-      name, print: { $0[keyPath: path].map { $0.map { "\($0)" }.joined(separator: ",") } }
+      name.rawValue, isSwitch: name.isSwitch,
+      print: { configuration in
+        configuration.hyperParameters[name].map { values in
+          name.isSwitch
+            ? "\(values[0] == 1)" : values.map { "\($0)" }.joined(separator: ",")
+        }
+      }
     ) { configuration, text in
-      configuration[keyPath: path] = try parseNumbers(name, text, count: count)
+      configuration.hyperParameters[name] =
+        name.isSwitch
+        ? [try boolean(name.rawValue, text) ? 1 : 0]
+        : try parseNumbers(name.rawValue, text, count: name.count)
     }
   }
 
@@ -258,8 +303,8 @@ extension Setting {
     _ name: String, _ text: String, count: Int
   ) throws -> [Double] {
     let values = text.split(separator: ",", omittingEmptySubsequences: false).map { Double($0) }
-    guard values.count == count, !values.contains(nil) else {
-      throw refusal(name, text, "\(count) numbers with a comma")
+    guard values.count == count, values.allSatisfy({ $0?.isFinite ?? false }) else {
+      throw refusal(name, text, count == 1 ? "a number" : "\(count) numbers with a comma")
     }
     return values.compactMap { $0 }
   }

@@ -1,40 +1,8 @@
 import Basics
 import DataParallel
 import Datasets
+import Glibc
 import Graph
-
-/// A split as users and `metrics.jsonl` call it.
-package enum SplitName: String, Sendable, Codable, CaseIterable { case train, val, test }
-
-/// What an evaluation found, over `count` samples.
-package struct Evaluation: Sendable, Equatable {
-  package let split: SplitName
-  package let count: Int
-  /// Mean loss.
-  package let loss: Double
-  /// Classification: share of samples whose largest output is the target.
-  package let accuracy: Double?
-  /// Regression: mean |prediction − target|.
-  package let meanAbsoluteError: Double?
-
-  package init(
-    split: SplitName, count: Int, loss: Double, accuracy: Double? = nil,
-    meanAbsoluteError: Double? = nil
-  ) {
-    self.split = split
-    self.count = count
-    self.loss = loss
-    self.accuracy = accuracy
-    self.meanAbsoluteError = meanAbsoluteError
-  }
-
-  package func value(of monitor: RunConfiguration.Monitor) -> Double {
-    switch monitor {
-    case .valLoss: loss
-    case .valAccuracy: accuracy ?? .nan
-    }
-  }
-}
 
 /// Loss and metrics of a part of the data, over fixed chunks dealt to the ranks.
 ///
@@ -47,6 +15,7 @@ package final class Evaluator {
   private let plans: PlanCache
   private let assembler: BatchAssembler
   private let chunkSize: Int
+  private let metrics: ChunkMetrics
   private let values: AlignedBuffer<Double>
 
   init(
@@ -59,6 +28,8 @@ package final class Evaluator {
     self.plans = plans
     self.assembler = assembler
     self.chunkSize = chunkSize
+    metrics = ChunkMetrics(
+      loss: assembler.loss, isClassification: assembler.data.description.isClassification)
     values = AlignedBuffer(count: max(1, arena.sizes.chunks))
   }
 
@@ -71,7 +42,14 @@ package final class Evaluator {
 
   /// Collective: every rank. Begins and ends with a barrier, so that all see the same
   /// parameters and nobody overwrites sums that another still reads.
-  func evaluate(_ rows: EvaluationRows) throws -> Evaluation {
+  ///
+  /// - Parameters:
+  ///   - weights: nil: the parameters.
+  ///   - report: counts classes too, over all ranks.
+  func evaluate(
+    _ rows: EvaluationRows, with weights: UnsafeMutablePointer<Float>? = nil,
+    report: inout ClassReport?
+  ) throws -> Evaluation {
     arena.enter(.evaluating)
     try arena.barrier()
     let chunkCount = Evaluator.chunkCount(rows.count, chunk: chunkSize)
@@ -80,19 +58,50 @@ package final class Evaluator {
       for (sample, position) in range.enumerated() {
         assembler.copy(.row(rows.row(position), rows.part), to: sample, of: plans)
       }
-      let plan = try plans.evaluation(batch: range.count, parameters: arena.parameters)
-      arena.chunks[chunk] = NodeArena.LeafSums(try plan.run())
+      let plan = try plans.evaluation(batch: range.count, parameters: weights ?? arena.parameters)
+      let sums = try plan.run()
+      let outputs = ChunkMetrics.Outputs(of: plan, targets: plans.targets.pointer)
+      arena.chunks[chunk] = NodeArena.LeafSums(sums, metrics.sums(outputs))
+      report?.add(
+        outputs: outputs.values, labels: metrics.labels(outputs), rows: outputs.rows)
     }
     try memory.gatherChunks(chunkCount, of: group.size)
-    let weight = sum(chunkCount) { $0.weight }
-    let isClassification = assembler.loss.takesClasses
-    // Of a text every token that is predicted counts.
-    let count = assembler.data.description.text == nil ? rows.count : Int(weight)
-    let result = Evaluation(
-      split: rows.split, count: count, loss: sum(chunkCount) { $0.loss } / weight,
-      accuracy: isClassification ? sum(chunkCount) { $0.correct } / Double(count) : nil,
-      meanAbsoluteError: isClassification ? nil : sum(chunkCount) { $0.absolute } / weight)
+    let result = figures(rows, chunkCount)
+    try report?.combine(over: group)
     try arena.barrier()
+    return result
+  }
+
+  func evaluate(
+    _ rows: EvaluationRows, with weights: UnsafeMutablePointer<Float>? = nil
+  ) throws -> Evaluation {
+    var report: ClassReport?
+    return try evaluate(rows, with: weights, report: &report)
+  }
+
+  /// What the chunks' sums say; the same on every rank.
+  private func figures(_ rows: EvaluationRows, _ chunkCount: Int) -> Evaluation {
+    let weight = sum(chunkCount) { $0.weight }
+    let count = sum(chunkCount) { $0.count }
+    // Of a text every token that is predicted counts.
+    let isText = assembler.data.description.text != nil
+    var result = Evaluation(
+      split: rows.split, count: isText ? Int(count) : rows.count,
+      loss: sum(chunkCount) { $0.loss } / weight)
+    switch metrics.kind {
+    case .labels, .probabilities:
+      result.accuracy = sum(chunkCount) { $0.correct } / count
+      if plans.outputShape.rank > 1 && assembler.loss == .crossEntropy {
+        result.perplexity = exp(result.loss)
+      }
+    case .values:
+      result.meanAbsoluteError = sum(chunkCount) { $0.absolute } / count
+      result.rootMeanSquaredError = (sum(chunkCount) { $0.squared } / count).squareRoot()
+      if plans.outputCount == 1 {
+        result.determination = NodeArena.LeafSums.determination(
+          UnsafeBufferPointer(start: arena.chunks, count: chunkCount))
+      }
+    }
     return result
   }
 

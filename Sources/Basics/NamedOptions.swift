@@ -1,0 +1,46 @@
+/// `NAME[:key=value,…]`, as `--schedule` and `--loss` are written.
+///
+/// A reader takes the keys it knows; `finish` refuses the rest.
+package struct NamedOptions: Sendable {
+  /// What errors call it: `schedule cosine`.
+  package let title: String
+  package let name: String
+  private var values: [String: String] = [:]
+
+  /// - Parameter option: `schedule`.
+  /// - Throws: `Failure.usage` where a pair is malformed or stands twice.
+  package init(parsing text: some StringProtocol, option: String) throws {
+    let parts = text.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
+    name = String(parts[0])
+    title = "\(option) \(name)"
+    guard parts.count > 1 else { return }
+    for pair in parts[1].split(separator: ",", omittingEmptySubsequences: false) {
+      let sides = pair.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+      guard sides.count == 2, values[String(sides[0])] == nil else {
+        throw Failure.usage(
+          "\(title): '\(pair)' is not key=value, or stands twice",
+          remedy: "Write \(name):key=value,key=value.")
+      }
+      values[String(sides[0])] = String(sides[1])
+    }
+  }
+
+  package mutating func take(_ key: String) -> String? { values.removeValue(forKey: key) }
+
+  /// A finite number in its range; NaN is in none.
+  package mutating func number(
+    _ key: String, default standard: Double, in range: String, _ isValid: (Double) -> Bool
+  ) throws -> Double {
+    guard let text = take(key) else { return standard }
+    guard let value = Double(text), value.isFinite, isValid(value) else {
+      throw Failure.usage("\(title): \(key) '\(text)' is not valid", remedy: "Expected \(range).")
+    }
+    return value
+  }
+
+  /// - Throws: `Failure.usage` for a key nobody took.
+  package func finish() throws {
+    guard let unknown = values.keys.min() else { return }
+    throw Failure.usage("\(title): unknown key '\(unknown)'")
+  }
+}

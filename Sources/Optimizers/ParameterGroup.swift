@@ -1,0 +1,79 @@
+import Basics
+import Glibc
+
+/// What some parameters have of their own, chosen by name: `PATTERN:key=value,…`.
+///
+/// The pattern is a shell's: `*` is any run of characters, `?` one, `[0-3]` one of a range. All
+/// groups that match a parameter hold; where two set the same key, the later wins.
+package struct ParameterGroup: Sendable, Equatable, CustomStringConvertible {
+  package var pattern: String
+  /// What the learning rate is multiplied with.
+  package var rateFactor: Double?
+  package var weightDecay: Double?
+  /// Whether the parameters stay as they are.
+  package var isFrozen: Bool?
+
+  package init(
+    pattern: String, rateFactor: Double? = nil, weightDecay: Double? = nil, isFrozen: Bool? = nil
+  ) {
+    self.pattern = pattern
+    self.rateFactor = rateFactor
+    self.weightDecay = weightDecay
+    self.isFrozen = isFrozen
+  }
+
+  /// - Throws: `Failure.usage` naming the group, the key, its value and its range.
+  package init(parsing text: String) throws {
+    let parts = text.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
+    guard parts.count == 2, !parts[0].isEmpty else {
+      throw Failure.usage(
+        "param-group: '\(text)' is not PATTERN:key=value",
+        remedy: "For example 'backbone.*:lr-factor=0.1,weight-decay=0'.")
+    }
+    self.init(pattern: String(parts[0]))
+    for pair in parts[1].split(separator: ",", omittingEmptySubsequences: false) {
+      let sides = pair.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+      let value = sides.count == 2 ? String(sides[1]) : ""
+      func number() throws -> Double {
+        let number = Double(value) ?? .nan
+        return try checked(
+          "param-group \(pattern): \(sides[0])", number, in: "a number, 0 or more, finite"
+        ) { $0 >= 0 && $0.isFinite }
+      }
+      switch sides[0] {
+      case "lr-factor": rateFactor = try number()
+      case "weight-decay": weightDecay = try number()
+      case "freeze":
+        guard let flag = Bool(value) else {
+          throw Failure.usage(
+            "param-group \(pattern): freeze '\(value)'", remedy: "Expected true or false.")
+        }
+        isFrozen = flag
+      default:
+        throw Failure.usage(
+          "param-group \(pattern): unknown key '\(sides[0])'",
+          remedy: "Keys: lr-factor, weight-decay, freeze.")
+      }
+    }
+  }
+
+  package var description: String {
+    let values = [
+      rateFactor.map { "lr-factor=\($0)" }, weightDecay.map { "weight-decay=\($0)" },
+      isFrozen.map { "freeze=\($0)" },
+    ]
+    return "\(pattern):\(values.compactMap { $0 }.joined(separator: ","))"
+  }
+
+  package func matches(_ name: String) -> Bool { fnmatch(pattern, name, 0) == 0 }
+
+  /// - Throws: `Failure.usage` for a pattern that no parameter matches: a slip of the pen would
+  ///   train what was meant to stay.
+  package static func check(_ groups: [ParameterGroup], names: [String]) throws {
+    guard let idle = groups.first(where: { group in !names.contains(where: group.matches) })
+    else { return }
+    throw Failure.usage(
+      "parameter group '\(idle.pattern)': no parameter has such a name",
+      remedy: "The first are \(names.prefix(8).joined(separator: ", ")); `inspect` lists all.")
+  }
+}

@@ -1,0 +1,56 @@
+import Foundation
+import Reports
+import Testing
+
+@Suite struct LineChartTests {
+  /// Braille blanks as spaces, without those at the end.
+  private func text(_ chart: LineChart) -> [String] {
+    chart.lines(width: 24, height: 5).map { line in
+      var line = Substring(line.replacing("\u{2800}", with: " "))
+      while line.hasSuffix(" ") { line.removeLast() }
+      return String(line)
+    }
+  }
+
+  @Test func drawsStepsAsText() {
+    let chart = LineChart(
+      title: "step", xLabel: "step", yLabel: "rate",
+      values: (0..<60).map { $0 < 20 ? 1 : $0 < 40 ? 0.3 : 0.1 })
+    #expect(
+      text(chart) == [
+        "step (rate)",
+        "  1 ┤⠉⠉⠉⠉⠉⠉⠉⠉⡆",
+        "    │        ⡇",
+        "0.5 ┤        ⡇",
+        "    │        ⠓⠒⠒⠒⠒⠒⠒⠒⡄",
+        "  0 ┤                ⠓⠒⠒⠒⠒⠒⠒⠒",
+        "    └────────────────────────",
+        "     0          29         59 step",
+      ])
+  }
+
+  /// Flat curves, one value, and values at every n-th step.
+  @Test func drawsTheSimplest() {
+    func chart(_ values: [Double], xStep: Int = 1) -> [String] {
+      text(LineChart(title: "t", xLabel: "x", yLabel: "y", values: values, xStep: xStep))
+    }
+    #expect(chart([0])[5].hasSuffix("┤⣀⣀⣀⣀⣀⣀⣀⣀⣀⣀⣀⣀⣀⣀⣀⣀⣀⣀⣀⣀⣀⣀⣀⣀"))
+    #expect(chart([2])[1].hasPrefix("2 ┤⠉⠉"))
+    #expect(chart([2, 2, 2])[1] == chart([2])[1])
+    #expect(chart([0, 1, 2], xStep: 50).last == "   0          50        100 x")
+  }
+
+  @Test func drawsAPicture() throws {
+    let values = (0..<100).map { 1 - Double($0) / 99 }
+    let svg = LineChart(title: "a < \"b\" & c", xLabel: "x", yLabel: "y", values: values).svg()
+    #expect(svg.hasPrefix("<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 720 360\""))
+    #expect(svg.contains(">a &lt; &quot;b&quot; &amp; c</text>") && svg.hasSuffix("</svg>\n"))
+    let start = try #require(svg.range(of: "points=\""))
+    let points = svg[start.upperBound...].prefix { $0 != "\"" }.split(separator: " ")
+    #expect(points.count == 100 && points.first == "72.0,40.0" && points.last == "696.0,312.0")
+    // Many values keep their spikes.
+    var spiky = [Double](repeating: 0, count: 50_000)
+    spiky[31_415] = 3
+    #expect(LineChart(title: "", xLabel: "", yLabel: "", values: spiky).svg().contains(",40.0 "))
+  }
+}
