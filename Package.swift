@@ -102,7 +102,10 @@ let package = Package(
     tests("DataParallelTests", ["Basics", "DataParallel", "TestSupport"]),
     tests(
       "TrainingTests",
-      ["Basics", "DataParallel", "Graph", "Optimizers", "Reports", "TestSupport", "Training"]),
+      [
+        "Basics", "DataParallel", "Datasets", "Graph", "Optimizers", "Reports", "TestSupport",
+        "Training",
+      ]),
     tests("IntegrationTests", ["swift-dist-train"]),
   ]
 )

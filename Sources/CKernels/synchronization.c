@@ -13,9 +13,9 @@ uint64_t ck_monotonic_ns(void) {
   return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
-int ck_affinity_mask(uint64_t *mask, int words) {
+int ck_affinity_mask(int process, uint64_t *mask, int words) {
   memset(mask, 0, (size_t)words * 8);
-  return sched_getaffinity(0, (size_t)words * 8, (cpu_set_t *)mask) < 0 ? errno : 0;
+  return sched_getaffinity(process, (size_t)words * 8, (cpu_set_t *)mask) < 0 ? errno : 0;
 }
 
 static inline void pause_core(void) {
@@ -26,29 +26,41 @@ static inline void pause_core(void) {
 #endif
 }
 
-int ck_barrier_wait(ck_barrier *barrier, uint32_t participants, const ck_wait_policy *policy,
-                    uint64_t timeout_ms) {
+void ck_barrier_wait(ck_barrier *barrier, uint32_t participants,
+                     const ck_wait_policy *policy, uint64_t *polls) {
   uint32_t generation = __atomic_load_n(&barrier->generation, __ATOMIC_ACQUIRE);
   if (__atomic_add_fetch(&barrier->arrived, 1, __ATOMIC_ACQ_REL) == participants) {
     __atomic_store_n(&barrier->arrived, 0, __ATOMIC_RELAXED);
     __atomic_store_n(&barrier->generation, generation + 1, __ATOMIC_RELEASE);
-    return 0;
+    return;
   }
   for (uint32_t i = 0; i < policy->spins; i++) {
-    if (__atomic_load_n(&barrier->generation, __ATOMIC_ACQUIRE) != generation) return 0;
+    if (__atomic_load_n(&barrier->generation, __ATOMIC_ACQUIRE) != generation) return;
     pause_core();
   }
   for (uint32_t i = 0; i < policy->yields; i++) {
-    if (__atomic_load_n(&barrier->generation, __ATOMIC_ACQUIRE) != generation) return 0;
+    if (__atomic_load_n(&barrier->generation, __ATOMIC_ACQUIRE) != generation) return;
     sched_yield();
   }
-  uint64_t start = timeout_ms ? ck_monotonic_ns() : 0;
   struct timespec nap = {0, (long)policy->sleep_us * 1000};
   while (__atomic_load_n(&barrier->generation, __ATOMIC_ACQUIRE) == generation) {
-    if (timeout_ms && ck_monotonic_ns() - start > timeout_ms * 1000000u) return 1;
+    __atomic_store_n(polls, *polls + 1, __ATOMIC_RELAXED);
     nanosleep(&nap, 0);
   }
-  return 0;
+}
+
+void ck_add_release(uint64_t *place, uint64_t value) {
+  __atomic_add_fetch(place, value, __ATOMIC_ACQ_REL);
+}
+
+uint64_t ck_load_acquire(const uint64_t *place) {
+  return __atomic_load_n(place, __ATOMIC_ACQUIRE);
+}
+
+int ck_claim(uint32_t *place, uint32_t value) {
+  uint32_t nobody = 0;
+  return __atomic_compare_exchange_n(place, &nobody, value, 0, __ATOMIC_ACQ_REL,
+                                     __ATOMIC_ACQUIRE);
 }
 
 static volatile sig_atomic_t received = 0;

@@ -1,6 +1,5 @@
 import Basics
 package import CKernels
-import Glibc
 import MPI
 
 /// The memory one node's ranks train in: one copy of the parameters, the optimizer's state, the
@@ -16,9 +15,12 @@ package final class NodeArena {
     package var blocks: Int
     /// Fixed chunks of the largest evaluation.
     package var chunks: Int
+    /// Runs of blocks that travel between nodes together.
+    package var buckets: Int
 
     package init(
-      parameters: Int, stateSlots: Int, gradientSlots: Int, leaves: Int, blocks: Int, chunks: Int
+      parameters: Int, stateSlots: Int, gradientSlots: Int, leaves: Int, blocks: Int, chunks: Int,
+      buckets: Int = 1
     ) {
       self.parameters = parameters
       self.stateSlots = stateSlots
@@ -26,11 +28,11 @@ package final class NodeArena {
       self.leaves = leaves
       self.blocks = blocks
       self.chunks = chunks
+      self.buckets = buckets
     }
 
     /// Bytes of a node's window.
-    /// - Parameter ranks: of the whole run.
-    package func byteCount(ranks: Int) -> Int { Layout(self, ranks: ranks).byteCount }
+    package var byteCount: Int { Layout(self).byteCount }
   }
 
   /// Sums of one leaf or one evaluation chunk, a cache line each; metrics of chunks only.
@@ -59,28 +61,27 @@ package final class NodeArena {
   /// Byte offsets of the sections; each starts on a page.
   private struct Layout {
     var directive = 0
-    var statuses = 0
     var leaves = 0
     var blocks = 0
     var chunks = 0
+    var filled = 0
     var parameters = 0
     var state = 0
     var gradients = 0
     var arenaStride = 0
     var byteCount = 0
 
-    /// - Parameter ranks: of the whole run.
-    init(_ sizes: Sizes, ranks: Int) {
+    init(_ sizes: Sizes) {
       var end = 4096
       func section(_ bytes: Int) -> Int {
         defer { end = (end + bytes + 4095) / 4096 * 4096 }
         return end
       }
       directive = section(NodeArena.directiveBytes)
-      statuses = section(ranks * MemoryLayout<RankStatus>.stride)
       leaves = section(sizes.leaves * MemoryLayout<LeafSums>.stride)
       blocks = section(sizes.blocks * MemoryLayout<BlockSums>.stride)
       chunks = section(sizes.chunks * MemoryLayout<LeafSums>.stride)
+      filled = section(sizes.buckets * MemoryLayout<UInt64>.stride)
       arenaStride = (sizes.parameters * 4 + 4095) / 4096 * 4096
       parameters = section(arenaStride)
       state = section(arenaStride * sizes.stateSlots)
@@ -112,6 +113,8 @@ package final class NodeArena {
   package let leaves: UnsafeMutablePointer<LeafSums>
   package let blocks: UnsafeMutablePointer<BlockSums>
   package let chunks: UnsafeMutablePointer<LeafSums>
+  /// How often the ranks of this node have filled each bucket.
+  let filled: UnsafeMutablePointer<UInt64>
   /// By position; those of other nodes as they were when last exchanged.
   package let statuses: UnsafeMutablePointer<RankStatus>
   package let own: UnsafeMutablePointer<RankStatus>
@@ -123,17 +126,16 @@ package final class NodeArena {
   private let segment: SharedSegment
   let directiveBase: UnsafeMutableRawPointer
   private let barrierState: UnsafeMutablePointer<ck_barrier>
-  private let positions: Range<Int>
+  let localRankCount: Int
   private var policy: WaitPolicy
 
   /// Collective: every rank of `group`.
   package init(group: RankGroup, sizes: Sizes, policy: WaitPolicy) throws {
     self.sizes = sizes
     self.policy = policy
-    let ranks = group.size
-    rankCount = ranks
-    positions = group.topology.nodes[group.nodeIndex]
-    let layout = Layout(sizes, ranks: ranks)
+    rankCount = group.size
+    localRankCount = group.node.size
+    let layout = Layout(sizes)
     segment = try SharedSegment(
       in: group, byteCount: layout.byteCount,
       purpose: "the window of parameters and gradients")
@@ -143,10 +145,12 @@ package final class NodeArena {
     }
     barrierState = pointer(0, to: ck_barrier.self)
     directiveBase = base + layout.directive
-    statuses = pointer(layout.statuses, to: RankStatus.self)
+    statuses = group.statuses
+    own = group.own
     leaves = pointer(layout.leaves, to: LeafSums.self)
     blocks = pointer(layout.blocks, to: BlockSums.self)
     chunks = pointer(layout.chunks, to: LeafSums.self)
+    filled = pointer(layout.filled, to: UInt64.self)
     parameters = pointer(layout.parameters, to: Float.self)
     state = (0..<sizes.stateSlots).map {
       pointer(layout.state + $0 * layout.arenaStride, to: Float.self)
@@ -154,9 +158,6 @@ package final class NodeArena {
     gradientSlots = (0..<sizes.gradientSlots).map {
       pointer(layout.gradients + $0 * layout.arenaStride, to: Float.self)
     }
-    own = statuses + group.position
-    own.pointee.rank = Int32(group.rank)
-    own.pointee.process = getpid()
     try group.node.barrier()
   }
 
@@ -169,36 +170,11 @@ package final class NodeArena {
   }
 
   /// Waits for every rank of the node. Collective. All writes before are visible after.
-  /// - Throws: `Failure.rankLost` naming who did not come and what it was doing.
-  package func barrier() throws {
-    own.pointee.arrivals &+= 1
+  package func barrier() {
     let start = ck_monotonic_ns()
-    let late = ck_barrier_wait(
-      barrierState, UInt32(positions.count), &policy.waits, policy.timeoutMilliseconds)
+    policy.wait(at: barrierState, ranks: localRankCount)
     own.pointee.waitNanoseconds &+= ck_monotonic_ns() - start
-    if late != 0 { throw missingRanks() }
   }
 
-  /// Says what this rank does now, for reports about waiting.
-  package func enter(_ phase: RankStatus.Phase) {
-    own.pointee.phase = phase
-    own.pointee.since = ck_monotonic_ns()
-  }
-
-  private func missingRanks() -> Failure {
-    let mine = own.pointee.arrivals
-    let missing = positions.map { statuses[$0] }.filter { $0.arrivals < mine }
-    let now = ck_monotonic_ns()
-    let names = missing.map { status in
-      let seconds = (now &- status.since) / 1_000_000_000
-      return "rank \(status.rank) (process \(status.process)) has been \(status.phase) for "
-        + "\(seconds) s"
-    }
-    return Failure(
-      .rankLost,
-      "rank \(own.pointee.rank) waited \(policy.timeoutMilliseconds / 1000) s: "
-        + (names.isEmpty ? "a rank left the barrier" : names.joined(separator: "; ")),
-      remedy: "Continue with --resume latest. If the work really takes that long, raise "
-        + "--hang-timeout.")
-  }
+  package func enter(_ phase: RankStatus.Phase) { own.enter(phase) }
 }

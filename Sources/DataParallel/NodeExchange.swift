@@ -1,6 +1,4 @@
-import Basics
 import CKernels
-import Glibc
 import MPI
 
 /// A part of the window that lies on every node and of which every rank owns some bytes.
@@ -35,10 +33,12 @@ package final class NodeExchange {
   private let requests = RequestList()
   private let policy: WaitPolicy
   private let topology: Topology
+  /// Above it lie the tags of gradient sums, one a bucket: they start at any time.
+  static let sumTag = 1
   /// This rank's peer on every other node.
-  private let peers: [(node: Int, position: Int)]
+  let peers: [(node: Int, position: Int)]
   /// Positions of other nodes whose peer this rank is.
-  private let served: [Int]
+  let served: [Int]
 
   /// Collective: every rank.
   package init(group: RankGroup, policy: WaitPolicy) throws {
@@ -56,21 +56,21 @@ package final class NodeExchange {
   }
 
   /// Every rank's own bytes of `section` reach every node. Collective.
-  package func share(_ section: SharedSection, tag: Int = 0) throws {
-    try startSharing(section, tag: tag)
+  package func share(_ section: SharedSection) throws {
+    try startSharing(section)
     try wait()
   }
 
   /// Starts to share; `wait` ends it. Collective, in the same order on every rank.
-  package func startSharing(_ section: SharedSection, tag: Int = 0) throws {
+  package func startSharing(_ section: SharedSection) throws {
     for position in served {
       for range in section.owned[position] {
-        try receive(section.base, range, from: position, tag: tag)
+        try receive(section.base, range, from: position, tag: 0)
       }
     }
     for peer in peers {
       for range in section.owned[group.position] {
-        try send(section.base, range, to: peer.position, tag: tag)
+        try send(section.base, range, to: peer.position, tag: 0)
       }
     }
   }
@@ -107,11 +107,6 @@ package final class NodeExchange {
     try wait()
   }
 
-  /// The peers' positions for a transfer of gradient sums: see `GradientReducer`.
-  var servedPositions: [Int] { served }
-  /// For each other node, in order: the rank that sends this rank its node's sums.
-  var peerPositions: [(node: Int, position: Int)] { peers }
-
   func send(
     _ base: UnsafeRawPointer, _ range: Range<Int>, to position: Int, tag: Int
   ) throws {
@@ -136,13 +131,8 @@ package final class NodeExchange {
   package func wait() throws { try wait(for: requests) }
 
   func wait(for list: RequestList) throws {
-    if try policy.wait(until: { try list.areComplete() }) { return }
-    let hosts = peers.map { group.hosts[$0.node] }.joined(separator: ", ")
-    throw Failure(
-      .rankLost,
-      "rank \(group.rank) on \(group.hosts[group.nodeIndex]) waited "
-        + "\(policy.timeoutMilliseconds / 1000) s for \(hosts)",
-      remedy: "Continue with --resume latest. If the work really takes that long, raise "
-        + "--hang-timeout.")
+    let start = ck_monotonic_ns()
+    defer { group.own.pointee.waitNanoseconds &+= ck_monotonic_ns() - start }
+    try policy.wait { try list.areComplete() }
   }
 }

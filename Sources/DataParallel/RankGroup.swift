@@ -1,3 +1,4 @@
+import Glibc
 package import MPI
 
 /// The ranks of the job as the trainer sees them: the world, and this host's share of it.
@@ -11,24 +12,49 @@ package final class RankGroup {
   package let position: Int
   /// The number of this rank's node.
   package let nodeIndex: Int
+  /// What every rank says of itself, by position; those of other nodes as last exchanged.
+  package let statuses: UnsafeMutablePointer<RankStatus>
+  package let own: UnsafeMutablePointer<RankStatus>
+  package let watchdog: Watchdog
   /// In the order of their making, which is the same on every rank.
-  var segments: [SharedSegment] = []
+  var segments: [SharedSegment]
   package var rank: Int { world.rank }
   package var size: Int { world.size }
   package var nodeCount: Int { topology.nodes.count }
   package var isFirst: Bool { world.rank == 0 }
 
   /// Collective: every rank of `world`.
-  package init(world: consuming Communicator) throws(MPIError) {
+  package init(world: consuming Communicator, watchdog: Watchdog) throws {
     let node = try world.splitByNode()
     // A node is known by the lowest world rank on it.
     let leader = try node.broadcast(value: Int(world.rank))
     let topology = Topology(
       leaders: try world.allgather(value: leader),
       localRanks: try world.allgather(value: node.rank))
-    position = topology.ranks.firstIndex(of: world.rank) ?? 0
-    nodeIndex = topology.node(of: position)
-    hosts = try RankGroup.hostNames(of: topology, on: world)
+    let position = topology.ranks.firstIndex(of: world.rank) ?? 0
+    let nodeIndex = topology.node(of: position)
+    let hosts = try RankGroup.hostNames(of: topology, on: world)
+    // The claim's cache lines, then the statuses.
+    let size = MemoryLayout<RankStatus>.stride
+    let segment = try SharedSegment(
+      on: node, byteCount: (1 + world.size) * size, purpose: "the control block")
+    let statuses = (segment.base + size).bindMemory(to: RankStatus.self, capacity: world.size)
+    own = statuses + position
+    own.pointee.rank = Int32(world.rank)
+    own.pointee.process = getpid()
+    own.enter(.starting)
+    watchdog.attach(
+      Watchdog.Board(
+        statuses: statuses, positions: topology.nodes[nodeIndex], own: position,
+        host: hosts[nodeIndex],
+        otherHosts: hosts.indices.filter { $0 != nodeIndex }.map { hosts[$0] },
+        claim: segment.base.bindMemory(to: UInt32.self, capacity: 1)))
+    segments = [segment]
+    self.statuses = statuses
+    self.watchdog = watchdog
+    self.position = position
+    self.nodeIndex = nodeIndex
+    self.hosts = hosts
     self.topology = topology
     self.world = world
     self.node = node
@@ -45,6 +71,12 @@ package final class RankGroup {
     }
     return names
   }
+
+  /// How many gradient elements travel between nodes together: 4 MiB. Smaller buckets cost more
+  /// messages, larger ones leave less to hide behind backward.
+  package static let bucketElements = 1 << 20
+  /// The same for this job; nil where there is one node and nothing travels.
+  package var bucketElements: Int? { nodeCount == 1 ? nil : Self.bucketElements }
 
   func register(_ segment: SharedSegment) { segments.append(segment) }
 }

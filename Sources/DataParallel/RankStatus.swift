@@ -1,20 +1,27 @@
+import CKernels
+
 /// What each rank tells the others, two cache lines in the control block: written by its owner
 /// only, read between the barriers of a step.
 package struct RankStatus: BitwiseCopyable, Sendable {
   package enum Phase: Int32, BitwiseCopyable, Sendable, CustomStringConvertible {
-    case starting, planning, computing, reducing, evaluating, saving, finishing
+    case starting, loading, planning, computing, reducing, evaluating, saving, measuring, finishing
 
     package var description: String {
       switch self {
       case .starting: "starting"
+      case .loading: "loading data"
       case .planning: "building plans"
       case .computing: "computing gradients"
       case .reducing: "reducing gradients"
       case .evaluating: "evaluating"
       case .saving: "saving a checkpoint"
+      case .measuring: "measuring"
       case .finishing: "finishing"
       }
     }
+
+    /// Whether the time of a step says how long this may take.
+    package var isPartOfStep: Bool { self == .computing || self == .reducing }
   }
 
   package var rank: Int32 = 0
@@ -24,14 +31,29 @@ package struct RankStatus: BitwiseCopyable, Sendable {
   package var hasNonFinite: Bool = false
   /// A signal asked this rank to stop; acts at the next step.
   package var wantsStop: Bool = false
+  /// Whether this rank waits for another and looks whether it has come; said by its watchdog.
+  package var isWaiting: Bool = false
+  /// Whether it is in such a wait, by its own word, and how often it has looked.
+  package var isPolling: Bool = false
+  package var polls: UInt64 = 0
   /// CLOCK_MONOTONIC when the phase began, in nanoseconds.
   package var since: UInt64 = 0
-  /// Barriers this rank has come to.
-  package var arrivals: UInt64 = 0
+  /// CLOCK_MONOTONIC when its watchdog last looked: a stopped process has an old one.
+  package var beat: UInt64 = 0
   /// Nanoseconds in the current step.
   package var computeNanoseconds: UInt64 = 0
   package var waitNanoseconds: UInt64 = 0
-  private var padding: (Int, Int, Int, Int, Int, Int, Int, Int, Int, Int) = (
-    0, 0, 0, 0, 0, 0, 0, 0, 0, 0
+  private var padding: (Int, Int, Int, Int, Int, Int, Int, Int, Int) = (
+    0, 0, 0, 0, 0, 0, 0, 0, 0
   )
+
+  package init() {}
+}
+
+extension UnsafeMutablePointer<RankStatus> {
+  /// Says what this rank does now, for reports about waiting.
+  package func enter(_ phase: RankStatus.Phase) {
+    pointee.phase = phase
+    pointee.since = ck_monotonic_ns()
+  }
 }

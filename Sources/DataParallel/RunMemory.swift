@@ -1,4 +1,3 @@
-import CKernels
 import MPI
 
 /// The memory of a run: a window of equal layout on every node, and the exchange that keeps the
@@ -23,19 +22,17 @@ package final class RunMemory {
   /// What every rank says about a step is known to all: the directive, statuses, leaf sums. The
   /// gradient slots of the node are filled.
   package func gatherVotes() throws {
-    try timed {
-      try exchange.startSharing(sections.directive)
-      try exchange.startSharing(sections.statuses)
-      try exchange.startSharing(sections.leaves)
-      try exchange.wait()
-    }
-    try arena.barrier()
+    try exchange.startSharing(sections.directive)
+    try exchange.startSharing(sections.statuses)
+    try exchange.startSharing(sections.leaves)
+    try exchange.wait()
+    arena.barrier()
   }
 
   /// Every block's sums are known to all.
   package func gatherBlockSums() throws {
-    try timed { try exchange.share(sections.blocks) }
-    try arena.barrier()
+    try exchange.share(sections.blocks)
+    arena.barrier()
   }
 
   /// This rank's slice of `bucket` is final: it starts on its way to the other nodes. In the
@@ -46,17 +43,14 @@ package final class RunMemory {
 
   /// All parameters and block sums are there, and everything that was under way.
   package func gatherParameters() throws {
-    try timed {
-      try exchange.startSharing(sections.blocks)
-      try exchange.wait()
-    }
-    try arena.barrier()
+    try exchange.share(sections.blocks)
+    arena.barrier()
   }
 
   /// What rank 0 has written to the directive's place is known to all.
   package func publishDirective() throws {
-    try timed { try exchange.share(sections.directive) }
-    try arena.barrier()
+    try exchange.share(sections.directive)
+    arena.barrier()
   }
 
   /// The sums of `count` evaluation chunks are known to all; see `WorkDivision.share`.
@@ -64,41 +58,35 @@ package final class RunMemory {
     let stride = MemoryLayout<NodeArena.LeafSums>.stride
     try exchange.share(
       SharedSection(base: arena.chunks, shares: count, stride: stride, ranks: ranks))
-    try arena.barrier()
+    arena.barrier()
   }
 
   /// The first node has all optimizer state, so that rank 0 can save it.
   package func collectState() throws {
     for section in sections.state { try exchange.collect(section) }
-    try arena.barrier()
+    arena.barrier()
   }
 
   /// One state array is complete on every node.
   package func shareState(_ slot: Int) throws {
     try exchange.share(sections.state[slot])
-    try arena.barrier()
+    arena.barrier()
   }
 
   /// Every slice that its owner has filled reaches every node.
   package func shareSlices() throws {
     for section in sections.parameters { try exchange.share(section) }
-    try arena.barrier()
+    arena.barrier()
   }
 
   /// What rank 0 has read from a file reaches its users: the parameters every node, the state
   /// its owners.
   package func fetchFromFirst(state: Bool) throws {
-    try arena.barrier()
+    arena.barrier()
     try exchange.fetch(sections.wholeParameters)
     if state {
       for section in sections.state { try exchange.fetch(section) }
     }
-    try arena.barrier()
-  }
-
-  private func timed(_ body: () throws -> Void) throws {
-    let start = ck_monotonic_ns()
-    try body()
-    arena.own.pointee.waitNanoseconds &+= ck_monotonic_ns() - start
+    arena.barrier()
   }
 }

@@ -21,30 +21,34 @@ package final class SharedSegment {
   /// Collective: every rank of the group's nodes. Freed by `RankGroup.freeSharedMemory`.
   /// - Parameter purpose: what an error calls it: "the gradient window".
   /// - Throws: the same `Failure` on every rank where the node has not enough memory.
-  package init(in group: RankGroup, byteCount: Int, purpose: String) throws {
+  package convenience init(in group: RankGroup, byteCount: Int, purpose: String) throws {
+    try self.init(on: group.node, byteCount: byteCount, purpose: purpose)
+    group.register(self)
+  }
+
+  /// Collective: every rank of `node`. The caller frees it.
+  init(on node: borrowing Communicator, byteCount: Int, purpose: String) throws {
     let rounded = (max(byteCount, 1) + Self.pageSize - 1) / Self.pageSize * Self.pageSize
     self.byteCount = rounded
-    let fits = try group.node.broadcast(value: Int32(Self.deviceShmHasRoom(rounded) ? 1 : 0)) == 1
+    let fits = try node.broadcast(value: Int32(Self.deviceShmHasRoom(rounded) ? 1 : 0)) == 1
     if fits {
-      let window = try SharedWindow(on: group.node, byteCount: rounded + Self.pageSize)
+      let window = try SharedWindow(on: node, byteCount: rounded + Self.pageSize)
       let start = (UInt(bitPattern: window.base) + UInt(Self.pageSize) - 1)
       let aligned = start / UInt(Self.pageSize) * UInt(Self.pageSize)
       if let base = UnsafeMutableRawPointer(bitPattern: aligned),
-        try Self.populate(base, byteCount: rounded, on: group.node) == 0
+        try Self.populate(base, byteCount: rounded, on: node) == 0
       {
         self.base = base
         self.window = consume window
         backing = .window
-        group.register(self)
         return
       }
       try window.free()
     }
     window = nil
     backing = .memfd
-    base = try Self.mapMemfd(byteCount: rounded, on: group.node, purpose: purpose)
-    group.register(self)
-    let error = try Self.populate(base, byteCount: rounded, on: group.node)
+    base = try Self.mapMemfd(byteCount: rounded, on: node, purpose: purpose)
+    let error = try Self.populate(base, byteCount: rounded, on: node)
     if error != 0 {
       throw Failure.internalError(
         "\(purpose): this host cannot provide \(rounded >> 20) MiB of shared memory: "
@@ -54,7 +58,7 @@ package final class SharedSegment {
   }
 
   /// Collective, see `RankGroup.freeSharedMemory`.
-  fileprivate func free() throws(MPIError) {
+  func free() throws(MPIError) {
     if let window = window.take() {
       try window.free()
     } else {
@@ -111,6 +115,7 @@ extension RankGroup {
   /// Gives all shared memory back, newest first, in the same order on every rank. Collective.
   /// Nothing that lies in it may be used afterwards.
   package func freeSharedMemory() throws {
+    watchdog.detach()
     while let segment = segments.popLast() { try segment.free() }
   }
 }

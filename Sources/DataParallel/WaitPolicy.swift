@@ -1,33 +1,39 @@
-package import Basics
 import CKernels
 import Glibc
+import MPI
 
 /// How a rank waits for another: it spins, then gives its core away between looks, then sleeps
-/// between looks.
-package struct WaitPolicy: Sendable {
+/// between looks. It waits for ever: who is lost is the watchdog's business.
+package struct WaitPolicy {
   var waits: ck_wait_policy
-  let timeoutMilliseconds: UInt64
+  private let own: UnsafeMutablePointer<RankStatus>
 
-  /// - Parameters:
-  ///   - cores: cores the ranks of this node may use together; fewer than ranks: nobody spins.
-  ///   - timeoutSeconds: how long a rank waits for another before it ends the job.
-  package init(ranks: Int, cores: Int, timeoutSeconds: Double) {
-    waits = ck_wait_policy(spins: cores >= ranks ? 4000 : 0, yields: 2000, sleep_us: 50)
-    timeoutMilliseconds = UInt64(max(1, timeoutSeconds) * 1000)
+  /// - Parameter cores: which the ranks of this node may use together; fewer than ranks: nobody
+  ///   spins.
+  package init(group: RankGroup, cores: Int) {
+    own = group.own
+    waits = ck_wait_policy(spins: cores >= group.node.size ? 4000 : 0, yields: 2000, sleep_us: 50)
+  }
+
+  /// Waits until every rank of the node has come to `barrier`.
+  mutating func wait(at barrier: UnsafeMutablePointer<ck_barrier>, ranks: Int) {
+    own.pointee.isPolling = true
+    ck_barrier_wait(barrier, UInt32(ranks), &waits, &own.pointee.polls)
+    own.pointee.isPolling = false
   }
 
   /// Waits until `condition` holds, which is asked again and again.
-  /// - Returns: whether it came to hold in time.
-  func wait(until condition: () throws -> Bool) rethrows -> Bool {
+  func wait(until condition: () throws -> Bool) rethrows {
+    if try condition() { return }
+    own.pointee.isPolling = true
+    defer { own.pointee.isPolling = false }
     for _ in 0..<waits.spins + waits.yields {
-      if try condition() { return true }
+      if try condition() { return }
       sched_yield()
     }
-    let start = ck_monotonic_ns()
     while try !condition() {
-      if ck_monotonic_ns() - start > timeoutMilliseconds * 1_000_000 { return false }
+      own.pointee.polls &+= 1
       usleep(waits.sleep_us)
     }
-    return true
   }
 }

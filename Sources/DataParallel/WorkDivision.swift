@@ -19,7 +19,8 @@ package struct WorkDivision: Sendable, Equatable {
 
   /// - Parameters:
   ///   - blocks: the parameter blocks in arena order.
-  ///   - bucketElements: the size of a bucket; one for everything where it is nil.
+  ///   - bucketElements: the size of a bucket, of the first a quarter, so that it leaves early;
+  ///     one for everything where it is nil.
   package init(
     topology: Topology, tree: CanonicalTree, blocks: [Range<Int>], bucketElements: Int? = nil
   ) {
@@ -35,7 +36,8 @@ package struct WorkDivision: Sendable, Equatable {
   }
 
   private static func buckets(_ blocks: [Range<Int>], elements: Int?) -> [Range<Int>] {
-    guard let elements else { return [blocks.indices] }
+    guard let full = elements else { return [blocks.indices] }
+    var elements = full / 4
     var result: [Range<Int>] = []
     var end = blocks.count
     while end > 0 {
@@ -43,6 +45,7 @@ package struct WorkDivision: Sendable, Equatable {
       let start = blocks[..<end].firstIndex { last - $0.lowerBound <= elements } ?? end - 1
       result.append(min(start, end - 1)..<end)
       end = min(start, end - 1)
+      elements = full
     }
     return result
   }

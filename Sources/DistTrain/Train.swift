@@ -39,6 +39,7 @@ public func train(
 }
 
 private struct OwnModelCommand: RankCommand {
+  static let savesOnSignals = true
   let defaults: [String: String]
   let command: OwnModelCommandLine
   let model: (ModelContext) -> any Model

@@ -31,6 +31,7 @@ package final class Plan {
   }
 
   private let kernels: [any Kernel]
+  private let finalFrom: [Int]
   private let outputBuffer: Buffer
   private let sums: UnsafeMutablePointer<ck_loss_sums>
   private let context: UnsafeMutablePointer<ck_random_context>
@@ -73,6 +74,7 @@ package final class Plan {
       context: context)
     let compiled = try compiler.compile(loss: loss, result: result.id, sums: sums)
     kernels = compiled.kernels
+    finalFrom = compiled.finalFrom
     outputBuffer = compiled.output
     workspaceCount = compiled.workspaceCount
     featureCount = input.count
@@ -130,11 +132,20 @@ package final class Plan {
 
   /// Runs every kernel; the sums are over this batch's samples.
   ///
-  /// - Parameter random: what dropout is keyed by; evaluation draws nothing.
-  package func run(_ random: ck_random_context = ck_random_context()) throws -> ck_loss_sums {
+  /// - Parameters:
+  ///   - random: what dropout is keyed by; evaluation draws nothing.
+  ///   - isFinalFrom: called behind each operation of backward with the first element from which
+  ///     on all gradients are final, so that the last layers' can leave early.
+  package func run(
+    _ random: ck_random_context = ck_random_context(),
+    isFinalFrom: (_ element: Int) throws -> Void = { _ in }
+  ) throws -> ck_loss_sums {
     context.pointee = random
     sums.pointee = ck_loss_sums()
-    for kernel in kernels { try kernel.run() }
+    for (kernel, element) in zip(kernels, finalFrom) {
+      try kernel.run()
+      if element != Int.max { try isFinalFrom(element) }
+    }
     return sums.pointee
   }
 

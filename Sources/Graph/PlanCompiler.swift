@@ -1,6 +1,15 @@
 import Basics
 import CKernels
 
+/// What a trace was compiled to.
+struct CompiledPlan {
+  let kernels: [any Kernel]
+  /// The element from which on gradients are final behind each kernel; `Int.max`: no news.
+  let finalFrom: [Int]
+  let output: Buffer
+  let workspaceCount: Int
+}
+
 /// Turns a trace into kernels and buffers: the inside of `Plan`.
 ///
 /// Time runs 0 ..< n forward, n for the loss, and backward of node i at 2n − i; a buffer's
@@ -71,7 +80,7 @@ struct PlanCompiler {
 
   mutating func compile(
     loss: Loss, result: Int, sums: UnsafeMutablePointer<ck_loss_sums>
-  ) throws -> (kernels: [any Kernel], output: Buffer, workspaceCount: Int) {
+  ) throws -> CompiledPlan {
     let lossTime = nodes.count
     let uses = PlanCompiler.useCounts(nodes, result: result)
     makeBuffers(uses: uses, result: result)
@@ -83,6 +92,7 @@ struct PlanCompiler {
     // By node, from the last to the first.
     var forward: [[any Kernel]] = []
     var backward: [any Kernel] = []
+    var finalFrom: [Int] = []
     let gradient = mode == .training ? gradients[result] : nil
     gradient?.use(at: lossTime)
     let targets = Buffer(.targets, count: nodes[result].shape.count)
@@ -100,6 +110,11 @@ struct PlanCompiler {
       let compiled = try compile(operation, id: id, written: &written)
       forward.append(compiled.forward)
       backward.append(contentsOf: compiled.backward)
+      // What is still to be written ends here.
+      let end = pendingEnd(before: id)
+      finalFrom += compiled.backward.indices.map {
+        $0 == compiled.backward.count - 1 ? end : Int.max
+      }
       let parameterCount = nodes[id].inputs.reduce(0) {
         guard case .parameter(let parameter) = nodes[$1].kind, parameter.statistic == nil else {
           return $0
@@ -116,8 +131,19 @@ struct PlanCompiler {
     steps.reverse()
     // The result outlives the run: a caller may read it.
     if keepsOutput { output.use(at: 2 * nodes.count + 1) }
-    let kernels = forward.reversed().flatMap { $0 } + backward
-    return (kernels, output, WorkspaceAllocator.place(workspace))
+    let kernels = forward.reversed().flatMap { $0 }
+    return CompiledPlan(
+      kernels: kernels + backward,
+      finalFrom: Array(repeating: Int.max, count: kernels.count) + finalFrom, output: output,
+      workspaceCount: WorkspaceAllocator.place(workspace))
+  }
+
+  /// Where the gradients end that operations before `id` write: beyond it, all are final.
+  private func pendingEnd(before id: Int) -> Int {
+    nodes[..<id].flatMap(\.inputs).compactMap { input in
+      guard case .parameter = nodes[input].kind, let gradient = gradients[input] else { return nil }
+      return gradient.offset + gradient.count
+    }.max() ?? 0
   }
 
   private mutating func makeBuffers(uses: [Int], result: Int) {

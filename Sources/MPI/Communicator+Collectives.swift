@@ -102,10 +102,11 @@ extension Communicator {
   package borrowing func broadcast(bytes: [UInt8], root: Int = 0) throws(MPIError) -> [UInt8] {
     let count = try broadcast(value: bytes.count, root: root)
     var result = rank == root ? bytes : [UInt8](repeating: 0, count: count)
-    let code = result.withUnsafeMutableBufferPointer { buffer in
-      MPI_Bcast(buffer.baseAddress, buffer.mpiCount, UInt8.datatype, Int32(root), handle)
-    }
-    try check("MPI_Bcast", code)
+    try check(
+      "MPI_Bcast",
+      result.withUnsafeMutableBufferPointer { buffer in
+        MPI_Bcast(buffer.baseAddress, buffer.mpiCount, UInt8.datatype, Int32(root), handle)
+      })
     return result
   }
 }

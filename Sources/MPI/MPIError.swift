@@ -1,4 +1,6 @@
+import Basics
 import COpenMPI
+import Synchronization
 
 /// A failed MPI call: the function, its error class and Open MPI's own text.
 ///
@@ -36,7 +38,15 @@ package struct MPIError: Error, Sendable, CustomStringConvertible {
   }
 }
 
-/// Turns a return code into a thrown error; every MPI call goes through here.
-func check(_ function: String, _ code: Int32) throws(MPIError) {
+/// Makes an MPI call that may wait for others, and turns its return code into a thrown error.
+func check(_ function: String, _ call: @autoclosure () -> Int32) throws(MPIError) {
+  isInsideBlockingCall.store(true, ordering: .relaxed)
+  let code = call()
+  isInsideBlockingCall.store(false, ordering: .relaxed)
+  try check(function, immediate: code)
+}
+
+/// The same for the return code of a call that waits for nobody.
+func check(_ function: String, immediate code: Int32) throws(MPIError) {
   if code != MPI_SUCCESS { throw MPIError(function: function, code: code) }
 }

@@ -1,4 +1,5 @@
 import COpenMPI
+import Glibc
 
 /// Owns the time between `MPI_Init_thread` and `MPI_Finalize`.
 ///
@@ -7,6 +8,10 @@ import COpenMPI
 package struct MPIRuntime: ~Copyable {
   /// Collective: every process of the job.
   package init() throws(MPIError) {
+    // Unless the user has set it. At 1 Gbit/s a step of 5.8 M parameters takes 0.2 s with this and
+    // 0.3 s with the default of 64 KiB.
+    setenv("OMPI_MCA_btl_tcp_eager_limit", "\(RequestList.eagerLimit)", 0)
+    setenv("OMPI_MCA_btl_tcp_max_send_size", "\(RequestList.eagerLimit)", 0)
     var provided: Int32 = 0
     let funneled = Int32(MPI_THREAD_FUNNELED)
     try check("MPI_Init_thread", MPI_Init_thread(nil, nil, funneled, &provided))

@@ -5,8 +5,11 @@ import COpenMPI
 /// The buffers must stay until `areComplete` has said yes. It allocates only while it grows.
 package final class RequestList {
   private var handles: [MPI_Request?] = []
-  /// A call moves at most 2^31 - 1 elements, so what is longer goes in pieces.
-  private static let longestMessage = 1 << 30
+  /// Longer ones go in pieces of this many bytes, which MPI sends without asking the receiver
+  /// first: a handshake would wait for the end of the matrix product that either is in.
+  private static let longestMessage = 256 << 10
+  /// The same with room for MPI's header.
+  static let eagerLimit = longestMessage + 4096
 
   package init() {}
 
@@ -22,7 +25,7 @@ package final class RequestList {
       var request = dt_request_null()
       try check(
         "MPI_Isend",
-        MPI_Isend(
+        immediate: MPI_Isend(
           bytes.baseAddress.map { $0 + start }, Int32(count), dt_byte(), Int32(destination),
           Int32(tag), communicator.handle, &request))
       handles.append(request)
@@ -40,7 +43,7 @@ package final class RequestList {
       var request = dt_request_null()
       try check(
         "MPI_Irecv",
-        MPI_Irecv(
+        immediate: MPI_Irecv(
           bytes.baseAddress.map { $0 + start }, Int32(count), dt_byte(), Int32(source),
           Int32(tag), communicator.handle, &request))
       handles.append(request)
@@ -52,10 +55,11 @@ package final class RequestList {
   package func areComplete() throws(MPIError) -> Bool {
     if handles.isEmpty { return true }
     var flag: Int32 = 0
-    let code = handles.withUnsafeMutableBufferPointer {
-      MPI_Testall(Int32($0.count), $0.baseAddress, &flag, dt_statuses_ignore())
-    }
-    try check("MPI_Testall", code)
+    try check(
+      "MPI_Testall",
+      immediate: handles.withUnsafeMutableBufferPointer {
+        MPI_Testall(Int32($0.count), $0.baseAddress, &flag, dt_statuses_ignore())
+      })
     if flag != 0 { handles.removeAll(keepingCapacity: true) }
     return flag != 0
   }

@@ -12,6 +12,7 @@ package struct Coordinator {
     case epochs, steps, signal, diverged
     case earlyStopping = "early-stopping"
     case stopAfter = "stop-after"
+    case timeLimit = "time-limit"
   }
 
   let configuration: RunConfiguration
@@ -31,8 +32,19 @@ package struct Coordinator {
   package private(set) var updates: Int
   /// Checkpoints with the best figures, best first.
   package private(set) var best: [CheckpointState.BestStep]
+  /// Those that are on disk.
+  private var bestSaved: [CheckpointState.BestStep]
   package private(set) var reason: Reason?
   private var secondsAtSave: Double
+  /// When the job must be over, on `now`'s clock.
+  package var jobEnd: Double?
+  /// What a save costs until it is verified: an estimate until one was measured.
+  package var saveSeconds = 1.0
+  /// Between two steps, evaluations and saves included.
+  private var longestStepSeconds = 0.0
+  private var secondsAtStep: Double
+  /// For the process to end, and for what no measurement knows.
+  private static let reserveSeconds = 2.0
 
   /// Unsaved progress is never older than this.
   private static let longestUnsavedSeconds = 600.0
@@ -76,7 +88,9 @@ package struct Coordinator {
     skipped = state?.skipped ?? 0
     updates = state?.updates ?? 0
     best = state?.best ?? []
+    bestSaved = best
     secondsAtSave = Coordinator.now()
+    secondsAtStep = secondsAtSave
     if stopping?.hasStopped == true { reason = .earlyStopping }
   }
 
@@ -102,7 +116,9 @@ package struct Coordinator {
       step: updates, learningRate: rate(at: step))
     directive.noise =
       configuration.gradientNoise.map { GradientNoise.deviation($0, step: step) } ?? 0
-    let isLast = done >= totalSteps || reason == .signal || configuration.stopAfter == done
+    let isLast =
+      done >= totalSteps || reason == .signal || reason == .timeLimit
+      || configuration.stopAfter == done
     directive.stops = isLast || reason != nil
     directive.evaluates =
       done >= totalSteps
@@ -124,22 +140,27 @@ package struct Coordinator {
       reason = .diverged
     } else if wantsStop && reason == nil {
       reason = .signal
+    } else if isTimeUp() && reason == nil {
+      reason = .timeLimit
     }
+  }
+
+  /// Whether one more step and a save might come too late.
+  private mutating func isTimeUp() -> Bool {
+    let now = Coordinator.now()
+    longestStepSeconds = max(longestStepSeconds, now - secondsAtStep)
+    secondsAtStep = now
+    guard let jobEnd else { return false }
+    return now + 2 * longestStepSeconds + 1.5 * saveSeconds + Self.reserveSeconds > jobEnd
   }
 
   /// Looks at an evaluation: whether this state is to be saved and whether training stops.
   package mutating func observe(_ evaluation: Evaluation, step: Int) -> (saves: Bool, stops: Bool) {
     let value = evaluation.value(of: configuration.monitor)
-    let isHigherBetter = configuration.monitor.isBetterWhenHigher
     var saves = false
     if value.isFinite {
       best.append(.init(step: step, value: value))
-      // Stable: the earlier of two equals stays first.
-      best.sort {
-        $0.value == $1.value
-          ? $0.step < $1.step : isHigherBetter ? $0.value > $1.value : $0.value < $1.value
-      }
-      best = Array(best.prefix(configuration.keepBest))
+      rankBest()
       saves = best.contains { $0.step == step }
     }
     if let settings = schedule.plateau {
@@ -156,20 +177,37 @@ package struct Coordinator {
     reason != .diverged && (skipped == 0 || directive.stops)
   }
 
-  /// A checkpoint that could not be written is no candidate for the best.
+  /// The state is being saved: the clock of unsaved progress begins anew, whatever comes of it, so
+  /// that a full disk is not tried at every step.
+  package mutating func willSave() { secondsAtSave = Coordinator.now() }
+
+  /// A checkpoint that could not be written is no candidate for the best; those it had displaced
+  /// are again.
   package mutating func didSave(_ isWritten: Bool, step: Int) {
     if isWritten {
-      secondsAtSave = Coordinator.now()
+      bestSaved = best.filter { $0.step <= step }
     } else {
       best.removeAll { $0.step == step }
+      best += bestSaved.filter { !best.contains($0) }
+      rankBest()
     }
+  }
+
+  private mutating func rankBest() {
+    let isHigherBetter = configuration.monitor.isBetterWhenHigher
+    // Stable: the earlier of two equals stays first.
+    best.sort {
+      $0.value == $1.value
+        ? $0.step < $1.step : isHigherBetter ? $0.value > $1.value : $0.value < $1.value
+    }
+    best = Array(best.prefix(configuration.keepBest))
   }
 
   /// Why the loop ended, and the exit code that goes with it.
   package func ending(step: Int) -> (reason: Reason, code: Int32) {
-    if let reason, reason != .signal || step < totalSteps {
+    if let reason, ![.signal, .timeLimit].contains(reason) || step < totalSteps {
       switch reason {
-      case .signal: return (reason, Failure.Kind.stoppedEarly.rawValue)
+      case .signal, .timeLimit: return (reason, Failure.Kind.stoppedEarly.rawValue)
       case .diverged: return (reason, Failure.Kind.diverged.rawValue)
       default: return (reason, 0)
       }

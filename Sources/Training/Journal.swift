@@ -1,7 +1,5 @@
 import Basics
 import CKernels
-import DataParallel
-import Datasets
 import Logging
 import Reports
 
@@ -18,46 +16,30 @@ struct StepReport {
   let waitNanoseconds: UInt64
 }
 
-/// Rank 0's pen: progress on the console, `metrics.jsonl`, checkpoints, the final table.
+/// Rank 0's pen: progress on the console, `metrics.jsonl`, the final table.
 final class Journal {
   private let console: Console
   private let metrics: MetricsFile
-  private let store: CheckpointStore
-  private let arena: NodeArena
   private let configuration: RunConfiguration
-  private let description: DatasetDescription
-  private let standardization: Standardization?
   private let samplesBefore: (Int) -> Int
-  private let modelFile: String?
   private let totalSteps: Int
   private let start = ck_monotonic_ns()
   private let firstStep: Int
   private var lastLog: (step: Int, time: UInt64)
   private var lastEvaluation: Evaluation?
-  private var saveFailure: Failure?
-  private var hasSaved = false
-  /// Checkpoints after the one this run was resumed from.
-  private var abandoned: [Int]
   private var skippedSteps = 0
   private var wasSkipped = false
   private var spikes = LossSpikes()
 
   init(
-    console: Console, metrics: MetricsFile, store: CheckpointStore, arena: NodeArena,
-    configuration: RunConfiguration, data: LoadedData, modelFile: String?, totalSteps: Int,
+    console: Console, metrics: MetricsFile, configuration: RunConfiguration, totalSteps: Int,
     firstStep: Int, samplesBefore: @escaping (Int) -> Int
   ) {
     self.console = console
     self.metrics = metrics
-    self.store = store
-    self.arena = arena
     self.configuration = configuration
-    description = data.description
-    standardization = data.standardization
-    self.modelFile = modelFile
     self.totalSteps = totalSteps
     self.firstStep = firstStep
-    abandoned = store.folder.steps().filter { $0 > firstStep }
     self.samplesBefore = samplesBefore
     lastLog = (firstStep, start)
   }
@@ -107,8 +89,8 @@ final class Journal {
     if !report.isSkipped { line.add("grad_norm", report.gradientNorm) }
     line.add("samples", samples)
     line.add("samples_per_s", rate.rounded())
-    line.add("compute_ms", Double(report.computeNanoseconds / 1000) / 1000)
-    line.add("wait_ms", Double(report.waitNanoseconds / 1000) / 1000)
+    line.add("compute_ms", Journal.milliseconds(report.computeNanoseconds))
+    line.add("wait_ms", Journal.milliseconds(report.waitNanoseconds))
     if report.isSkipped { line.add("skipped", true) }
     if let spike { line.add("spike", spike) }
     metrics.write(line)
@@ -138,69 +120,50 @@ final class Journal {
         + Format.duration(seconds: seconds))
   }
 
-  /// Saves a checkpoint. A full disk is a warning now, and exit code 73 at the end if nothing
-  /// could be saved at all: training is worth more than its last checkpoint.
-  ///
-  /// - Returns: whether it was written.
-  func save(step: Int, epoch: Int, coordinator: Coordinator) -> Bool {
-    let state = CheckpointState(
-      step: step, epoch: epoch, samples: samplesBefore(step),
-      settings: ConfigurationSources.values(of: configuration.withoutPlace),
-      dataset: description, standardization: standardization, stopping: coordinator.stopping,
-      plateau: coordinator.plateau, skipped: coordinator.skipped, updates: coordinator.updates,
-      best: coordinator.best,
-      modelFile: modelFile)
-    do {
-      guard ck_all_finite(arena.parameters, arena.sizes.parameters) != 0 else {
-        throw Failure.cannotWrite("the weights are not finite")
-      }
-      try store.save(state, arena: arena)
-      // What lies after the checkpoint this run was resumed from is another branch by now.
-      store.remove(abandoned.filter { $0 != step })
-      abandoned = []
-      store.retain(keep: configuration.keep, best: coordinator.best.map(\.step))
-      hasSaved = true
-      return true
-    } catch let failure as Failure {
-      saveFailure = failure
-      console.logger.warning("checkpoint of step \(step) not written: \(failure.message)")
-    } catch {
-      saveFailure = .cannotWrite("\(error)")
-      console.logger.warning("checkpoint of step \(step) not written: \(error)")
+  func didSave(_ report: SaveReport) {
+    var line = JSONLine()
+    line.add("kind", "checkpoint")
+    line.add("step", report.step)
+    line.add("pause_ms", Journal.milliseconds(report.pauseNanoseconds))
+    switch report.outcome {
+    case .success(let written):
+      line.add("write_ms", Journal.milliseconds(written.writeNanoseconds))
+      line.add("verify_ms", Journal.milliseconds(written.verifyNanoseconds))
+      line.add("bytes", written.byteCount)
+      if let warning = written.warning { console.logger.warning("\(warning)") }
+    case .failure(let failure):
+      line.add("error", failure.message)
+      console.logger.warning("checkpoint of step \(report.step) not written: \(failure.message)")
     }
-    return false
+    metrics.write(line)
   }
 
-  /// Puts a saved checkpoint's weights back into the arena.
-  /// - Returns: false where it is gone or damaged: a run is worth more than its best step.
-  func restore(_ step: Int) throws -> Bool {
-    let path = "\(store.folder.checkpoints)/\(RunFolder.stepName(step))"
-    do {
-      try store.load(StoredCheckpoint(path: path), into: arena, optimizer: false)
-    } catch let failure as Failure {
-      console.logger.warning("the last weights are kept, not the best: \(failure.message)")
-      return false
-    }
-    console.line("restored the weights of step \(step), the best")
-    return true
+  private static func milliseconds(_ nanoseconds: UInt64) -> Double {
+    Double(nanoseconds / 1000) / 1000
   }
 
+  func didRestore(_ step: Int) { console.line("restored the weights of step \(step), the best") }
+
+  /// A run is worth more than its best step.
+  func couldNotRestore(_ failure: Failure) {
+    console.logger.warning("the last weights are kept, not the best: \(failure.message)")
+  }
+
+  /// - Parameters:
+  ///   - weights: the result's path, of a run that is complete.
+  ///   - run: the folder of one that can be continued.
   func finish(
     reason: String, step: Int, best: CheckpointState.BestStep?,
-    test: (evaluation: Evaluation, step: Int)?,
-    average: (weights: UnsafeMutablePointer<Float>, test: Evaluation?)?, isComplete: Bool
-  ) throws {
+    test: (evaluation: Evaluation, step: Int)?, averageTest: Evaluation?, weights: String?,
+    run: String?
+  ) {
     console.finish()
     if reason == Coordinator.Reason.diverged.rawValue {
       console.logger.error(
         "diverged: gradients are no longer finite. Lower --lr, add --warmup or --clip-norm")
     }
     if let test { metrics.write(test.evaluation.line(step: test.step)) }
-    if let average = average?.test { metrics.write(average.line(step: step, kind: "eval-ema")) }
-    if isComplete {
-      try store.writeModel(arena.parameters, to: store.folder.model)
-      if let average { try store.writeModel(average.weights, to: store.folder.averagedModel) }
-    }
+    if let averageTest { metrics.write(averageTest.line(step: step, kind: "eval-ema")) }
     let seconds = Double(ck_monotonic_ns() - start) / 1e9
     var line = JSONLine()
     line.add("kind", "end")
@@ -222,21 +185,20 @@ final class Journal {
         "best step", "\(best.step), \(configuration.monitor.rawValue) \(Format.short(best.value))")
     }
     if let test { table.add("test", test.evaluation.summary) }
-    if let averageTest = average?.test { table.add("test of the mean", averageTest.summary) }
-    if isComplete {
-      table.add("weights", store.folder.model)
-    } else if hasSaved {
-      table.add("continue with", "--run \(store.folder.path) --resume latest")
+    if let averageTest { table.add("test of the mean", averageTest.summary) }
+    if let weights {
+      table.add("weights", weights)
+    } else if let run {
+      table.add("continue with", "--run \(run) --resume latest")
     }
     table.leftAligned.forEach(console.line)
-    if let saveFailure, !hasSaved { throw saveFailure }
   }
 }
 
 extension RunConfiguration {
   /// Where and how a run was called, which no checkpoint needs and none may decide.
   static let placeSettings: Set<String> = [
-    "run", "resume", "stop-after", "expect-ranks", "progress", "quiet",
+    "run", "resume", "stop-after", "time-limit", "expect-ranks", "progress", "quiet",
   ]
 
   /// Without what says where and how a run was called, which no checkpoint needs.
@@ -245,6 +207,7 @@ extension RunConfiguration {
     result.run = nil
     result.resume = nil
     result.stopAfter = nil
+    result.timeLimit = nil
     result.expectRanks = nil
     result.progress = "auto"
     result.quiet = false

@@ -32,7 +32,7 @@ final class LeafWorker {
     let start = ck_monotonic_ns()
     arena.enter(.computing)
     let batch = sampler.batch(step: step)
-    let isFinite = try reducer.fillSlots { leaf, gradient in
+    let isFinite = try reducer.fillSlots { leaf, gradient, isFinalFrom in
       let samples = division.samples(ofLeaf: leaf, batch: batch.count)
       if samples.isEmpty {
         gradient.update(repeating: 0, count: plans.layout.arenaCount)
@@ -47,7 +47,7 @@ final class LeafWorker {
       // A sample's place in the step's batch: whoever computes it draws the same numbers.
       let random = ck_random_context(
         seed: seed, step: UInt64(step), first_sample: UInt64(samples.lowerBound))
-      arena.leaves[leaf] = NodeArena.LeafSums(try plan.run(random))
+      arena.leaves[leaf] = NodeArena.LeafSums(try plan.run(random, isFinalFrom: isFinalFrom))
     }
     arena.own.pointee.hasNonFinite = !isFinite
     arena.own.pointee.wantsStop = ck_signal_received() != 0

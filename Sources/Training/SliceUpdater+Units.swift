@@ -12,7 +12,7 @@ extension SliceUpdater {
   func clipUnits(
     _ block: Int, _ range: Range<Int>, _ gradient: UnsafeMutablePointer<Float>
   ) {
-    if rules.clipping.ratio == nil { return }
+    if rules.clipping.ratio == nil || rules.entries[layout.blocks[block].entry].isFrozen { return }
     forEachUnit(block, range) { start, count in
       let factor = rules.clipping.unitFactor(
         gradient: unitNorm(block, gradient + start, count) { $0.squaredNorm },

@@ -88,7 +88,6 @@ final class SliceUpdater {
     arena.enter(.reducing)
     let weight = Float(leafSum { $0.weight })
     let movesAtOnce = passes.first != .clip
-    try reducer.exchangeSums()
     try reducer.reduceSlices(keeps: !passes.isEmpty) { block, range, addition in
       takeMean(block, range, addition, weight: weight)
       if movesAtOnce { move(directive, block, range, addition.sum, factor: 1) }
@@ -123,6 +122,9 @@ final class SliceUpdater {
       }
     }
   }
+
+  /// The step's gradients are not finite: they are let go. Collective, as `update`.
+  func skip() throws { try reducer.discard() }
 
   /// Moves a running statistic: `sum` is over the values of all leaves.
   private func follow(

@@ -27,15 +27,20 @@ package final class Trainer {
   private let rows: (validation: EvaluationRows, test: EvaluationRows)
   private let board: UnsafeMutablePointer<Board>
   private var coordinator: Coordinator
-  /// Rank 0's pen: console, metrics and checkpoints. Other ranks have none.
+  /// Rank 0's pen: console and metrics. Other ranks have none.
   private let journal: Journal?
+  /// Rank 0's hand that saves.
+  private let checkpointer: Checkpointer?
+  /// Where the state is copied for a save; nil where training waits for the disk instead.
+  private let staging: CheckpointStaging?
   private let restoresBest: Bool
   private var step: Int
 
   init(
     group: RankGroup, memory: RunMemory, worker: LeafWorker, updater: SliceUpdater,
     evaluator: Evaluator, rows: (validation: EvaluationRows, test: EvaluationRows),
-    coordinator: Coordinator, journal: Journal?, firstStep: Int
+    coordinator: Coordinator, journal: Journal?, checkpointer: Checkpointer?,
+    staging: CheckpointStaging?, firstStep: Int
   ) {
     self.group = group
     self.memory = memory
@@ -46,6 +51,8 @@ package final class Trainer {
     self.rows = rows
     self.coordinator = coordinator
     self.journal = journal
+    self.checkpointer = checkpointer
+    self.staging = staging
     board = arena.directive(as: Board.self)
     restoresBest = coordinator.configuration.restoreBest && coordinator.stopping != nil
     step = firstStep
@@ -61,12 +68,14 @@ package final class Trainer {
       if directive.evaluates && rows.validation.count > 0 { verdict = try evaluate() }
       if directive.saves || verdict.saves { try save(directive) }
       isOver = directive.stops || verdict.stops
+      didSave(checkpointer?.collect())
     }
     return try finish()
   }
 
   /// One optimizer step.
   func trainStep() throws -> Directive {
+    let start = ck_monotonic_ns()
     if group.isFirst { board.pointee.directive = coordinator.directive(step: step) }
     arena.own.pointee.waitNanoseconds = 0
     let batch = try worker.computeGradients(step: step)
@@ -75,10 +84,15 @@ package final class Trainer {
     let directive = board.pointee.directive
     let votes = arena.votes()
     let loss = updater.leafSum { $0.loss } / updater.leafSum { $0.weight }
-    if !votes.hasNonFinite { try updater.update(directive, batch: batch) }
+    if votes.hasNonFinite {
+      try updater.skip()
+    } else {
+      try updater.update(directive, batch: batch)
+    }
 
     try memory.gatherParameters()
     step += 1
+    group.watchdog.didStep(seconds: Double(ck_monotonic_ns() - start) / 1e9)
     if let journal {
       let norm = updater.gradientNorm()
       coordinator.observe(
@@ -115,20 +129,45 @@ package final class Trainer {
     return try evaluator.evaluate(rows, with: arena.state[slot])
   }
 
+  /// Stops for a copy of the state, which rank 0's thread then writes. Collective.
   private func save(_ directive: Directive) throws {
     arena.enter(.saving)
+    let start = ck_monotonic_ns()
+    // The copy is the thread's until it has ended.
+    didSave(checkpointer?.wait())
     try memory.collectState()
-    if let journal, coordinator.isWorthSaving(after: directive) {
-      let isWritten = journal.save(
-        step: step, epoch: step / coordinator.stepsPerEpoch, coordinator: coordinator)
-      coordinator.didSave(isWritten, step: step)
+    staging?.copyShare()
+    arena.barrier()
+    if let checkpointer, coordinator.isWorthSaving(after: directive) {
+      coordinator.willSave()
+      checkpointer.start(step: step, coordinator: coordinator, pausedSince: start)
+      if staging == nil, var report = checkpointer.wait() {
+        report.pauseNanoseconds = ck_monotonic_ns() - start
+        didSave(report)
+      }
     }
-    try arena.barrier()
+    if staging == nil { arena.barrier() }
+  }
+
+  /// Saves at once and waits for the report, which the first rank has. Collective.
+  func saveNow() throws -> SaveReport? {
+    try save(Directive())
+    let report = checkpointer?.wait()
+    arena.barrier()
+    return report
+  }
+
+  private func didSave(_ report: SaveReport?) {
+    guard let report else { return }
+    coordinator.didSave(report.isWritten, step: report.step)
+    if let seconds = report.seconds { coordinator.saveSeconds = seconds }
+    journal?.didSave(report)
   }
 
   /// Restores the best weights, evaluates the test set once, writes the result.
   private func finish() throws -> Int32 {
     arena.enter(.finishing)
+    didSave(checkpointer?.wait())
     let (reason, ownCode) = coordinator.ending(step: step)
     let code = try group.world.broadcast(value: ownCode)
     var test: Evaluation?
@@ -136,10 +175,14 @@ package final class Trainer {
     var evaluatedStep = step
     if code == 0 {
       try group.onFirst {
-        if restoresBest, let best = coordinator.best.first,
-          try journal?.restore(best.step) == true
-        {
-          evaluatedStep = best.step
+        if restoresBest, let best = coordinator.best.first, let checkpointer {
+          do {
+            try checkpointer.restore(best.step, into: arena)
+            evaluatedStep = best.step
+            journal?.didRestore(best.step)
+          } catch let failure as Failure {
+            journal?.couldNotRestore(failure)
+          }
         }
       }
       if restoresBest { try memory.fetchFromFirst(state: false) }
@@ -151,11 +194,19 @@ package final class Trainer {
       }
     }
     try group.onFirst {
-      try journal?.finish(
+      guard let journal, let checkpointer else { return }
+      let isComplete = code == 0
+      if isComplete {
+        try checkpointer.writeModel(
+          arena.parameters, average: updater.averageSlot.map { arena.state[$0] })
+      }
+      journal.finish(
         reason: reason.rawValue, step: step, best: coordinator.best.first,
         test: test.map { ($0, evaluatedStep) },
-        average: updater.averageSlot.map { (arena.state[$0], averageTest) },
-        isComplete: code == 0)
+        averageTest: averageTest,
+        weights: isComplete ? checkpointer.modelPath : nil,
+        run: checkpointer.hasSaved ? checkpointer.runPath : nil)
+      try checkpointer.checkOutcome()
     }
     return code
   }

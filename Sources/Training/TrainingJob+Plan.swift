@@ -28,9 +28,6 @@ extension TrainingJob {
       ?? Zoo.model(named: configuration.model ?? "", file: modelFile, for: context)
   }
 
-  /// Gradients travel between nodes in buckets of 4 MiB.
-  private static let bucketElements = 1 << 20
-
   struct Built {
     let plans: PlanCache
     let division: WorkDivision
@@ -71,7 +68,7 @@ extension TrainingJob {
     }
     let division = WorkDivision(
       topology: group.topology, tree: tree, blocks: plans.layout.blocks.map(\.range),
-      bucketElements: group.nodeCount == 1 ? nil : Self.bucketElements)
+      bucketElements: group.bucketElements)
     let optimizer = try OptimizerRegistry.make(
       configuration.optimizer ?? "adam", configuration.hyperParameters)
     let rules = try UpdateRules(
@@ -82,13 +79,16 @@ extension TrainingJob {
       gradientSlots: max(1, division.published(on: group.nodeIndex).count), leaves: tree.leafCount,
       blocks: plans.layout.blocks.count,
       chunks: evaluated.map { Evaluator.chunkCount($0, chunk: configuration.evaluationChunk) }.max()
-        ?? 0)
+        ?? 0,
+      buckets: division.buckets.count)
     let reduction = group.topology.nodes[group.nodeIndex].map {
       GradientReducer.byteCount(division, position: $0, parameters: plans.layout.arenaCount)
     }
     let memory = MemoryPlan(
       rankBytes: plans.byteCount + (reduction.max() ?? 0),
-      localRanks: group.node.size, windowBytes: sizes.byteCount(ranks: group.size),
+      localRanks: group.node.size, windowBytes: sizes.byteCount,
+      stagingBytes: configuration.checkpointMode == .async && group.nodeIndex == 0
+        ? CheckpointStaging.byteCount(sizes) : 0,
       dataBytes: data.description.byteCount)
     if group.node.rank == 0 { try memory.check() }
     return Built(
@@ -114,25 +114,53 @@ extension TrainingJob {
     }
     let assembler = BatchAssembler(data: data, loss: loss, seed: configuration.seed)
     let totalSteps = configuration.totalSteps(trainCount: trainCount)
-    let coordinator = try group.agree {
+    let (planned, keepEvery) = try group.agree {
       let schedule = try configuration.makeSchedule(trainCount: trainCount)
-      return try Coordinator(
+      let coordinator = try Coordinator(
         configuration: configuration, schedule: schedule, optimizer: built.optimizer,
         stepsPerEpoch: sampler.stepsPerEpoch, totalSteps: totalSteps,
         hasValidation: data.split.validationCount > 0, resuming: resumed?.state)
+      return (
+        coordinator, try configuration.keepEverySteps(stepsPerEpoch: sampler.stepsPerEpoch)
+      )
     }
     let firstStep = resumed?.state.step ?? 0
+    let staging =
+      writes && configuration.checkpointMode == .async
+      ? try group.agree { try CheckpointStaging(group: group, arena: memory.arena) } : nil
     var journal: Journal?
+    var checkpointer: Checkpointer?
     try group.onFirst {
       guard writes else { return }
       let metrics = try MetricsFile(path: store.folder.metrics, resumingAt: resumed?.state.step)
       let pen = Journal(
-        console: console, metrics: metrics, store: store, arena: memory.arena,
-        configuration: configuration, data: data, modelFile: modelFile, totalSteps: totalSteps,
-        firstStep: firstStep,
-        samplesBefore: sampler.samplesBefore)
+        console: console, metrics: metrics, configuration: configuration, totalSteps: totalSteps,
+        firstStep: firstStep, samplesBefore: sampler.samplesBefore)
       if resumed != nil { pen.didResume(step: firstStep, ranks: group.size) }
       journal = pen
+      let settings = ConfigurationSources.values(of: configuration.withoutPlace)
+      let modelFile = modelFile
+      checkpointer = Checkpointer(
+        store: store,
+        image: store.image(
+          parameters: staging?.parameters ?? memory.arena.parameters,
+          state: staging?.state ?? memory.arena.state),
+        keep: configuration.keep, keepEvery: keepEvery, firstStep: firstStep
+      ) { step, coordinator in
+        CheckpointState(
+          step: step, epoch: step / sampler.stepsPerEpoch,
+          samples: sampler.samplesBefore(step: step),
+          settings: settings, dataset: data.description, standardization: data.standardization,
+          stopping: coordinator.stopping, plateau: coordinator.plateau,
+          skipped: coordinator.skipped,
+          updates: coordinator.updates, best: coordinator.best, modelFile: modelFile)
+      }
+    }
+    var coordinator = planned
+    if let checkpointer {
+      coordinator.saveSeconds = checkpointer.expectedSeconds
+      coordinator.jobEnd = JobEnd.seconds(
+        limit: configuration.timeLimit.flatMap(JobEnd.parse), startedNanoseconds: started)
     }
     return Trainer(
       group: group, memory: memory,
@@ -146,6 +174,6 @@ extension TrainingJob {
         memory: memory, group: group, plans: built.plans, assembler: assembler,
         chunkSize: configuration.evaluationChunk),
       rows: (.validation(data.split), .test(data.dataset)), coordinator: coordinator,
-      journal: journal, firstStep: firstStep)
+      journal: journal, checkpointer: checkpointer, staging: staging, firstStep: firstStep)
   }
 }

@@ -19,11 +19,6 @@ extension TrainingJob {
           "expect-ranks: \(expected) ranks expected, the MPI world has \(group.size)",
           remedy: "Start it with mpirun -np \(expected), or srun --mpi=pmix.")
       }
-      if group.size == 1, let tasks = Launcher.expectedTasks, tasks > 1 {
-        throw Failure.usage(
-          "the launcher started \(tasks) tasks, but each is an MPI world of its own",
-          remedy: "Under Slurm use mpirun, or srun --mpi=pmix; Debian's Open MPI knows no other.")
-      }
     }
   }
 
@@ -68,16 +63,9 @@ extension TrainingJob {
       var merged = try TrainingJob.sources(
         flags: flags, file: configurationFile, over: stored)
       merged.letNewEpochsWin(over: resumed.path)
-      for setting in Setting.all where !setting.isFreeOnResume {
-        let (now, before) = (
-          setting.print(merged.configuration), setting.print(stored.configuration)
-        )
-        if now != before {
-          throw Failure.usage(
-            "\(setting.name): the run was started with \(before ?? "nothing"), now \(now ?? "nothing")",
-            remedy: "Leave the option out, or start a new run.")
-        }
-      }
+      let changes = SettingChange.all(from: stored.configuration, to: merged.configuration)
+      try SettingChange.refuse(changes)
+      if group.isFirst { SettingChange.report(changes, on: console) }
       return merged
     }
     let differences = Platform.current.differences(from: resumed.state.platform)
@@ -129,7 +117,8 @@ extension TrainingJob {
       let continues =
         resumed.map { folder.isSame(as: RunFolder($0.folder)) }
         ?? (configuration.resume == "auto" && folder.isRun && folder.steps().isEmpty)
-      if continues { try folder.prepare() } else { try folder.create() }
+      if !continues { try folder.create() }
+      try folder.prepare()
       // The result of an earlier end is not this run's.
       unlink(folder.model)
       unlink(folder.averagedModel)
@@ -150,7 +139,6 @@ extension TrainingJob {
     store: CheckpointStore, resumed: Resumed?
   ) throws {
     let arena = memory.arena
-    arena.enter(.planning)
     let layout = built.plans.layout
     for block in built.division.ownBlocks(of: group.position) {
       let entry = layout.entries[layout.blocks[block].entry]

@@ -13,7 +13,7 @@ package import Reports
 /// Builds a `Trainer` from what the user asked for: the road from options to the first step.
 package struct TrainingJob {
   let group: RankGroup
-  private let started = ck_monotonic_ns()
+  let started = ck_monotonic_ns()
   var sources: ConfigurationSources
   let model: ((ModelContext) -> any Model)?
   let flags: [String: String]
@@ -84,13 +84,14 @@ package struct TrainingJob {
 
   /// Everything up to the first step.
   package mutating func prepare(console: Console, purpose: Purpose) throws -> PreparedRun {
-    ck_install_signal_flag()
+    group.watchdog.setLimits(.init(fixed: sources.configuration.hangTimeout))
     try checkLaunch()
     try compareConfigurations()
     let resumed = try findCheckpoint(console: console)
     if let resumed { try applyResumed(resumed, console: console) }
     modelFile = try readModelFile(resumed: resumed, console: console)
     let asked = sources.configuration
+    group.own.enter(.loading)
     let data = try loadData(asked, standardization: resumed?.state.standardization)
     if let resumed { try compareData(data.description, with: resumed) }
     let configuration = try resolve(data.description, trainCount: data.split.trainCount)
@@ -104,12 +105,15 @@ package struct TrainingJob {
       console.logger.warning(
         "rprop counts signs, and those of a mini-batch are noise: use --batch-size full")
     }
+    group.own.enter(.planning)
     let engine = try ComputeEngine(threads: configuration.threads ?? 1)
     let built = try group.agree { try plan(configuration, data: data, engine: engine) }
     built.plans.allocate()
-    let policy = WaitPolicy(
-      ranks: group.node.size, cores: try Affinity(group).nodeCores,
-      timeoutSeconds: configuration.hangTimeout)
+    let affinity = try Affinity(group)
+    if group.node.rank == 0, let advice = affinity.advice {
+      console.logger.warning("\(group.hosts[group.nodeIndex]): \(advice)")
+    }
+    let policy = WaitPolicy(group: group, cores: affinity.nodeCores)
     let arena = try group.agree {
       try NodeArena(group: group, sizes: built.sizes, policy: policy)
     }
@@ -134,7 +138,7 @@ package struct TrainingJob {
       trainer: trainer, configuration: configuration,
       parameterCount: built.plans.layout.parameterCount,
       batchCount: configuration.batchCount(trainCount: data.split.trainCount), arena: arena,
-      startedNanoseconds: started)
+      folder: folder, reducer: reducer, startedNanoseconds: started)
   }
 
   /// The configuration with everything filled in. Collective: every rank.
@@ -203,5 +207,7 @@ package struct PreparedRun {
   package let parameterCount: Int
   package let batchCount: Int
   package let arena: NodeArena
+  package let folder: RunFolder
+  package let reducer: GradientReducer
   package let startedNanoseconds: UInt64
 }

@@ -7,7 +7,10 @@ import Training
 struct Bench: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Measurements, one key=value line a case.",
-    subcommands: [BenchStep.self, BenchOptimizer.self, BenchZoo.self])
+    subcommands: [
+      BenchStep.self, BenchAllreduce.self, BenchOptimizer.self, BenchCheckpoint.self,
+      BenchScale.self, BenchZoo.self,
+    ])
 }
 
 struct BenchStep: ParsableCommand, RankCommand {
@@ -22,9 +25,37 @@ struct BenchStep: ParsableCommand, RankCommand {
   @OptionGroup var options: TrainOptions
 
   func run(on group: RankGroup) throws -> Int32 {
-    let line = try StepBenchmark.run(
+    let result = try StepBenchmark(
       group: group, flags: options.given, configurationFile: options.config)
-    if group.isFirst { print(line) }
+    if group.isFirst { print(result.line) }
+    return 0
+  }
+}
+
+struct BenchAllreduce: ParsableCommand, RankCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "allreduce",
+    abstract: "The trainer's reduction beside MPI_Allreduce and a memory copy.",
+    discussion: """
+      One line a size. node_us: the result once a node, which is what training uses; every_us: in \
+      every rank's buffer, which is what MPI delivers; of_limit: the share of what the bytes that \
+      must move would take at the speed of the copy.
+      """)
+
+  @Option(help: "The largest size in bytes.")
+  var largest = 256 << 20
+
+  func validate() throws {
+    guard (4...(1 << 33)).contains(largest) else {
+      throw ValidationError("largest: '\(largest)' is not from 4 to \(1 << 33) bytes")
+    }
+  }
+
+  func run(on group: RankGroup) throws -> Int32 {
+    for bytes in AllreduceBenchmark.sizes(upTo: largest) {
+      let line = try AllreduceBenchmark(group: group, bytes: bytes).measure()
+      if group.isFirst { print(line) }
+    }
     return 0
   }
 }
@@ -54,5 +85,26 @@ struct BenchOptimizer: ParsableCommand {
       print($0)
       fflush(nil)
     }
+  }
+}
+
+struct BenchCheckpoint: ParsableCommand, RankCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "checkpoint",
+    abstract: "The time of a checkpoint: the step loop's pause, writing, reading back.",
+    discussion: """
+      Takes the options of `train`. Each round writes a checkpoint and, before it, the same bytes \
+      with plain write(2) and fsync(2), as `dd conv=fsync` does; and copies them in memory once. \
+      Medians are printed. The folder given with --run is made, used and removed.
+      """)
+
+  @OptionGroup var options: TrainOptions
+  @Option(help: "Pairs of measurements.") var rounds = 7
+
+  func run(on group: RankGroup) throws -> Int32 {
+    let line = try CheckpointBenchmark.run(
+      group: group, flags: options.given, configurationFile: options.config, rounds: rounds)
+    if group.isFirst { print(line) }
+    return 0
   }
 }

@@ -7,10 +7,14 @@ struct Train: ParsableCommand, RankCommand {
   static let configuration = CommandConfiguration(
     abstract: "Train a model (the default command).")
 
+  static let savesOnSignals = true
+
   @OptionGroup var options: TrainOptions
 
   @Flag(help: "Print the resolved configuration with where each value came from, and stop.")
   var printConfig = false
+
+  var hangTimeout: Double? { options.given["hang-timeout"].flatMap(Double.init) }
 
   func run(on group: RankGroup) throws -> Int32 {
     var job = try TrainingJob(

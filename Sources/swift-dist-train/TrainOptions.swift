@@ -184,12 +184,25 @@ struct TrainOptions: ParsableArguments {
   var resume: String?
   @Option(help: "Save after step N of the whole run's schedule and leave with 75.")
   var stopAfter: String?
+  @Option(
+    help: ArgumentHelp(
+      "Save and leave with 75 before this time is over; Slurm's end is known without.",
+      valueName: "90s|30min|2h"))
+  var timeLimit: String?
   @Option(help: ArgumentHelp("How often to save (default 1ep).", valueName: "500st|1ep|10min"))
   var checkpointEvery: String?
   @Option(help: "Last checkpoints to keep (default 3).")
   var keep: String?
   @Option(help: "Best checkpoints to keep beside them (default 1).")
   var keepBest: String?
+  @Option(
+    help: ArgumentHelp("Keep multiples of this for ever as well.", valueName: "5000st|10ep"))
+  var keepEvery: String?
+  @Option(
+    help: ArgumentHelp(
+      "async (default): training goes on while a copy is written; sync: less memory.",
+      valueName: "async|sync"))
+  var checkpointMode: String?
   @Flag(help: "Stop when the monitored figure no longer improves, and restore the best weights.")
   var earlyStopping = false
   @Option(help: "Checks without improvement before stopping (default 3).")
@@ -219,7 +232,10 @@ struct TrainOptions: ParsableArguments {
   var logicalRanks: String?
   @Option(help: "Threads a rank (default: its cores).")
   var threads: String?
-  @Option(help: "Seconds a rank waits for another before it ends the job with 74 (default 120).")
+  @Option(
+    help:
+      "Seconds without progress of a rank after which the job ends with 74 (default 120 or 100 steps)."
+  )
   var hangTimeout: String?
   @Option(help: "Refuse to start with another number of ranks.")
   var expectRanks: String?

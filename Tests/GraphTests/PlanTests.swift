@@ -57,6 +57,37 @@ import Testing
     #expect(run.plan.workspaceCount < training.plan.workspaceCount)
   }
 
+  /// What backward calls final is: nothing is written there any more, and it comes early.
+  @Test func gradientsAreFinalWhereBackwardSaysSo() throws {
+    // One weight is used twice: it is final only behind its first use.
+    for (model, classes) in [(Self.deep, 10), (Self.tied, 12)] {
+      let run = try PlanRun([6, 12], .crossEntropy, model)
+      initialize(run)
+      var seen: [(from: Int, values: [Float])] = []
+      try run.run(
+        randomValues(72, stream: 1), targets: [0, 9, 4, 4, 2, 7], takesClasses: true
+      ) { element in
+        seen.append((element, Array(run.gradientArena[element...])))
+      }
+      #expect(run.plan.outputShape[1] == classes)
+      #expect(seen.map(\.from) == seen.map(\.from).sorted(by: >))
+      #expect(seen.last?.from == 0)
+      for (from, values) in seen {
+        #expect(sameBits(values, Array(run.gradientArena[from...])), "from \(from)")
+      }
+      let early = seen.filter { $0.from > 0 && $0.from < run.layout.arenaCount }
+      #expect(early.count >= (classes == 10 ? 8 : 1))
+    }
+  }
+
+  @Sendable static func tied(_ x: Tensor) -> Tensor {
+    let shared = parameter(x, "shared", [12, 12])
+    let first = x.linear(weight: shared, bias: parameter(x, "0.bias", [12]))
+    let second = relu(first).linear(weight: shared, bias: parameter(x, "1.bias", [12]))
+    return second.linear(
+      weight: parameter(x, "2.weight", [12, 12]), bias: parameter(x, "2.bias", [12]))
+  }
+
   /// Where nobody reads the result, its gradient takes its place; the numbers stay.
   @Test func gradientMayTakeTheOutputsPlace() throws {
     let classes: [Float] = [0, 9, 4, 4, 2, 7]

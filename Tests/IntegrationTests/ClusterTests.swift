@@ -26,6 +26,55 @@ extension Integration {
       }
     }
 
+    @Test func `The reduction beside MPI's own`() throws {
+      let outcome = try IntegrationTests.run(
+        ranks: 3, expecting: 0, ["bench", "allreduce", "--largest", "65536"])
+      let lines = outcome.stdout.split(whereSeparator: \.isNewline)
+      #expect(lines.count == 8, "4 B to 64 KiB, each 4 times the one before: \(outcome)")
+      for (index, line) in lines.enumerated() {
+        let pairs = line.split(separator: " ").map { $0.split(separator: "=").map(String.init) }
+        let values = Dictionary(uniqueKeysWithValues: pairs.map { ($0[0], $0[1]) })
+        #expect(values["bytes"] == "\(4 << (2 * index))" && values["ranks"] == "3")
+        let (node, mpi) = (values["node_us"], values["mpi_us"])
+        let ratio = try #require(values["mpi_over_node"].flatMap(Double.init))
+        let own = try #require(node.flatMap(Double.init))
+        let other = try #require(mpi.flatMap(Double.init))
+        #expect(own > 0 && other > 0 && abs(ratio - other / own) < 0.02 + ratio * 0.05, "\(line)")
+      }
+    }
+
+    @Test func `A prediction for more hosts`() throws {
+      let folder = try TemporaryFolder()
+      let drawing = folder.file("scale.svg")
+      let outcome = try IntegrationTests.run(
+        ranks: 2, expecting: 0,
+        [
+          "bench", "scale", "--bandwidth", "1", "--latency", "50", "--hosts", "8", "--steps", "20",
+          "--svg", drawing,
+        ])
+      let rows = outcome.stdout.split(whereSeparator: \.isNewline).dropFirst(2)
+        .map { $0.split(separator: " ") }
+      #expect(rows.map { $0[0] } == ["1", "2", "4", "8"], "\(outcome)")
+      let times = rows.compactMap { Double($0[1]) }
+      #expect(times.count == 4 && times[0] < times[1] && times[1] < times[3], "\(outcome)")
+      #expect(try String(contentsOfFile: drawing, encoding: .utf8).hasPrefix("<svg"))
+    }
+
+    @Test func `A rank bound to one core of many is told`() throws {
+      let folder = try TemporaryFolder()
+      let recipe = ["--epochs", "1", "--threads", "1"]
+      for (binding, isTold) in [("core", true), ("none", false)] {
+        let job = try Job(
+          ranks: 1, recipe + folder.run(binding).option, binding: binding)
+        let outcome = try job.finish(timeout: 60)
+        #expect(outcome.code == 0, "\(outcome)")
+        let hasOthers = ProcessInfo.processInfo.activeProcessorCount > 1
+        #expect(
+          outcome.stderr.contains("bound to one core") == (isTold && hasOthers), "\(outcome)")
+        #expect(outcome.stderr.contains("--bind-to none") == (isTold && hasOthers))
+      }
+    }
+
     @Test func `The measurement of a step`() throws {
       let folder = try TemporaryFolder()
       let outcome = try IntegrationTests.run(

@@ -29,9 +29,13 @@ extension Integration {
       try IntegrationTests.run(ranks: 2, expecting: 0, run.option)
       #expect(
         run.entries() == [
-          "best", "checkpoints", "config.yaml", "latest", "metrics.jsonl", "model.safetensors",
+          ".lock", "best", "checkpoints", "config.yaml", "latest", "metrics.jsonl",
+          "model.safetensors",
         ])
-      #expect(run.entries("checkpoints") == ["step_00000468", "step_00000494", "step_00000520"])
+      #expect(
+        run.entries("checkpoints") == [
+          ".made", "step_00000468", "step_00000494", "step_00000520",
+        ])
       #expect(
         run.entries("checkpoints/step_00000520") == [
           "SHA256SUMS", "model.safetensors", "optimizer.safetensors", "state.json",

@@ -7,7 +7,7 @@ extension Integration {
   struct HostsTests {
     let folder: TemporaryFolder
 
-    init() throws { folder = try TemporaryFolder() }
+    init() throws { folder = try TemporaryFolder(isOnDisk: true) }
 
     private static let recipe = [
       "--threads", "1", "--epochs", "2", "--quiet", "--logical-ranks", "8",
@@ -73,6 +73,23 @@ extension Integration {
       try IntegrationTests.run(
         ranks: 4, expecting: 0, prediction + [files.1], prefix: hosts.prefix)
       #expect(try sha256(of: files.0) == sha256(of: files.1))
+    }
+
+    @Test func `What came from other hosts, and what of it was hidden`() throws {
+      let hosts = try Hosts([1, 1])
+      let outcome = try IntegrationTests.run(
+        ranks: 2, expecting: 0,
+        ["bench", "step", "--steps", "5", "--model", "mlp:1500,1200", "--threads", "1"],
+        prefix: hosts.prefix)
+      let words = outcome.stdout.split { $0 == " " || $0.isNewline }
+      func number(_ name: String) throws -> Double {
+        let word = try #require(words.first { $0.hasPrefix(name + "=") }, "\(outcome)")
+        return try #require(Double(word.dropFirst(name.count + 1)))
+      }
+      // Each rank owns half of every bucket and gets it once from the other.
+      let half = try number("params") * 4 / 2 / 1e6
+      #expect(abs(try number("received_mb") / half - 1) < 0.02)
+      #expect(try (0...1).contains(number("hidden")))
     }
 
     @Test func `The check passes`() throws {

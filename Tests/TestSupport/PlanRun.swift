@@ -38,14 +38,15 @@ package final class PlanRun {
   @discardableResult
   package func run(
     _ x: [Float], targets values: [Float], takesClasses: Bool = false,
-    takesTokens: Bool = false, random: ck_random_context = ck_random_context()
+    takesTokens: Bool = false, random: ck_random_context = ck_random_context(),
+    isFinalFrom: (Int) throws -> Void = { _ in }
   ) throws -> ck_loss_sums {
     precondition(x.count == features.count && values.count == targets.count)
     PlanRun.store(x, asIntegers: takesTokens, in: features)
     PlanRun.store(values, asIntegers: takesClasses, in: targets)
     gradients.elements.update(repeating: .nan)
     workspace.elements.update(repeating: .nan)
-    return try plan.run(random)
+    return try plan.run(random, isFinalFrom: isFinalFrom)
   }
 
   private static func store(

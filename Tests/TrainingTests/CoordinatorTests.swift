@@ -115,6 +115,19 @@ import Training
     #expect(coordinator.best.map(\.step) == [6, 3])
   }
 
+  @Test func whatCouldNotBeSavedIsNoBest() throws {
+    var coordinator = try coordinator()
+    func observe(_ loss: Double, at step: Int, isWritten: Bool) {
+      _ = coordinator.observe(Evaluation(split: .val, count: 1, loss: loss), step: step)
+      coordinator.didSave(isWritten, step: step)
+    }
+    observe(0.5, at: 10, isWritten: true)
+    observe(0.4, at: 20, isWritten: false)
+    #expect(coordinator.best.map(\.step) == [10], "what it had displaced is the best again")
+    observe(0.45, at: 30, isWritten: true)
+    #expect(coordinator.best.map(\.step) == [30])
+  }
+
   @Test func equalFiguresKeepTheEarlier() throws {
     var coordinator = try coordinator()
     #expect(coordinator.observe(Evaluation(split: .val, count: 1, loss: 1), step: 10).saves)

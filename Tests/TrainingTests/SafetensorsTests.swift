@@ -97,6 +97,9 @@ import Training
   }
 
   static let one = #""dtype":"F32","shape":[1],"data_offsets""#
+  static let millionDimensions =
+    "{\"a\":{\"dtype\":\"F32\",\"shape\":[" + String(repeating: "2,", count: 1_000_000)
+    + "1],\"data_offsets\":[0,4]}}"
   static let hostile: [(String, [UInt8])] = [
     ("length 2^63", file(header: "{}", length: 1 << 63)),
     ("length 2^64-1", file(header: "{}", length: .max)),
@@ -110,6 +113,14 @@ import Training
     ("hole", file(header: "{\"a\":{\(one):[0,4]},\"b\":{\(one):[8,12]}}", data: 12)),
     ("hole in front", file(header: "{\"a\":{\(one):[4,8]}}", data: 8)),
     ("same name twice", file(header: "{\"a\":{\(one):[0,4]},\"a\":{\(one):[4,8]}}", data: 8)),
+    (
+      "same name twice, both empty",
+      file(
+        header: #"{"a":{"dtype":"F32","shape":[0],"data_offsets":[0,0]},"#
+          + #""\u0061":{"dtype":"F32","shape":[0],"data_offsets":[0,0]}}"#)
+    ),
+    ("metadata as a tensor", file(header: "{\"__metadata__\":{\(one):[0,4]}}", data: 4)),
+    ("a million dimensions", file(header: millionDimensions, data: 4)),
     ("trailing bytes", file(header: "{\"a\":{\(one):[0,4]}}", data: 8)),
     ("beyond the data", file(header: "{\"a\":{\(one):[0,4]}}", data: 3)),
     ("backwards", file(header: "{\"a\":{\(one):[4,0]}}", data: 4)),
@@ -156,6 +167,19 @@ import Training
     let file = try read(
       Self.file(header: #"{"a":{"dtype":"I64","shape":[1],"data_offsets":[0,8]}}"#, data: 8))
     #expect(failure { _ = try file.floats("a", shape: [1]) }?.kind == .badData)
+  }
+
+  @Test func anotherModelIsListedWhole() throws {
+    let message = failure {
+      try read(Self.file().bytes).checkNames([
+        ("0.weight", [3, 2]), ("0.bias", [4]), ("empty", [0, 4]), ("scalar", []),
+        ("2.weight", [1]),
+      ])
+    }?.message
+    #expect(message?.contains("0.bias is F32 [3], expected F32 [4]") == true)
+    #expect(message?.contains("no 2.weight [1]") == true)
+    #expect(message?.contains("ü\n [1] is not in the model") == true)
+    #expect(message?.contains("0.weight") == false)
   }
 
   @Test func missingFile() {

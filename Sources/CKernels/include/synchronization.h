@@ -18,10 +18,20 @@ typedef struct {
   uint32_t sleep_us;
 } ck_wait_policy;
 
-/// Arrives and waits until `participants` have arrived. Returns 0, or 1 where `timeout_ms` ran
-/// out (0: no limit); memory written before by any participant is visible after.
-int ck_barrier_wait(ck_barrier *barrier, uint32_t participants, const ck_wait_policy *policy,
-                    uint64_t timeout_ms);
+/// Arrives and waits until `participants` have arrived; memory written before by any participant
+/// is visible after. Every look of a long wait is counted in `polls`: a sign of life.
+void ck_barrier_wait(ck_barrier *barrier, uint32_t participants, const ck_wait_policy *policy,
+                     uint64_t *polls);
+
+/// Adds to a counter shared by processes; what was written before is visible to who reads it.
+void ck_add_release(uint64_t *place, uint64_t value);
+
+/// Reads such a counter.
+uint64_t ck_load_acquire(const uint64_t *place);
+
+/// Writes `value` to a zero `place` in memory shared by processes. Returns 1 for the one process
+/// that did, 0 for all others.
+int ck_claim(uint32_t *place, uint32_t value);
 
 /// Installs a handler for SIGUSR1, SIGUSR2 and SIGTERM that sets one flag; ignores SIGPIPE and
 /// SIGXFSZ, whose errors come back from write(2) instead.
@@ -30,8 +40,8 @@ void ck_install_signal_flag(void);
 /// The number of the first such signal since the start, or 0.
 int ck_signal_received(void);
 
-/// The cores this process may run on, a bit each, in `words` words; 0, or errno.
-int ck_affinity_mask(uint64_t *mask, int words);
+/// The cores a process may run on (0: this one), a bit each, in `words` words; 0, or errno.
+int ck_affinity_mask(int process, uint64_t *mask, int words);
 
 /// CLOCK_MONOTONIC in nanoseconds.
 uint64_t ck_monotonic_ns(void);

@@ -33,6 +33,11 @@ package struct CheckpointState: Codable, Sendable {
   package struct BestStep: Codable, Sendable, Equatable {
     package var step: Int
     package var value: Double
+
+    package init(step: Int, value: Double) {
+      self.step = step
+      self.value = value
+    }
   }
 
   package func encoded() throws -> [UInt8] {
@@ -46,14 +51,40 @@ package struct CheckpointState: Codable, Sendable {
     do {
       self = try JSONDecoder().decode(CheckpointState.self, from: Data(bytes))
     } catch {
-      throw Failure.badData("\(path): not the state of a checkpoint: \(error)")
+      throw Failure.badData(
+        "\(path): not the state of a checkpoint: \(CheckpointState.describe(error))")
     }
     guard format == 1 else {
       throw Failure.badData(
         "\(path): format \(format), expected 1",
         remedy: "Use the program version that wrote this checkpoint.")
     }
+    let keys = JSONKeys(bytes)
+    if let key = keys.duplicate {
+      throw Failure.badData("\(path): \(key.dropFirst()) stands twice")
+    }
+    // What this program does not know may be part of the arithmetic.
+    if let key = try keys.paths.subtracting(JSONKeys(encoded()).paths).min() {
+      throw Failure.badData(
+        "\(path): \(key.dropFirst()) is unknown",
+        remedy: "Use the program version that wrote this checkpoint.")
+    }
     try checkNumbers(path)
+  }
+
+  private static func describe(_ error: any Error) -> String {
+    func place(_ context: DecodingError.Context) -> String {
+      context.codingPath.map(\.stringValue).joined(separator: "/")
+    }
+    switch error as? DecodingError {
+    case .keyNotFound(let key, let context)?:
+      return "no \((place(context) + "/" + key.stringValue).drop { $0 == "/" })"
+    case .typeMismatch(_, let context)?, .valueNotFound(_, let context)?:
+      return "\(place(context)) has another type"
+    case .dataCorrupted(let context)? where !context.codingPath.isEmpty:
+      return "\(place(context)): \(context.debugDescription)"
+    default: return "no JSON that can be read"
+    }
   }
 
   /// Numbers that could overflow or reach outside memory are refused here, once.
@@ -103,7 +134,11 @@ package struct CheckpointState: Codable, Sendable {
     var sources = ConfigurationSources()
     for (name, value) in settings.sorted(by: { $0.key < $1.key })
     where !RunConfiguration.placeSettings.contains(name) {
-      try sources.apply(name, value, from: origin)
+      do {
+        try sources.apply(name, value, from: origin)
+      } catch let failure as Failure {
+        throw Failure.badData(failure.message, remedy: failure.remedy)
+      }
     }
     return sources
   }

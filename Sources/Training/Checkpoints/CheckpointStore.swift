@@ -1,14 +1,15 @@
 import Basics
+import CKernels
 import DataParallel
 import Glibc
 package import Graph
 
-/// Writes and reads checkpoints. Used by the first rank only.
+/// Writes and reads checkpoints. Used on the first rank only.
 ///
 /// A checkpoint is written beside its place, every file synced, the folder renamed, its parent
-/// synced: under its final name it is always whole. Older ones are deleted only after the new one
-/// has been read back.
-package struct CheckpointStore {
+/// synced: under its final name it is always whole. It is then read back from the disk, and only
+/// after that may older ones be deleted.
+package struct CheckpointStore: Sendable {
   package let folder: RunFolder
   private let layout: ParameterLayout
   private let stateNames: [String]
@@ -19,112 +20,134 @@ package struct CheckpointStore {
     self.stateNames = stateNames
   }
 
-  /// - Throws: `Failure.cannotWrite`; the checkpoints that were there are untouched.
-  func save(_ state: CheckpointState, arena: NodeArena) throws {
-    let name = RunFolder.stepName(state.step)
-    let temporary = "\(folder.checkpoints)/.\(name).new"
-    let final = "\(folder.checkpoints)/\(name)"
-    RunFolder.removeFolder(temporary)
-    if mkdir(temporary, 0o755) != 0 { throw systemFailure(temporary) }
+  package func image(
+    parameters: UnsafeMutablePointer<Float>, state: [UnsafeMutablePointer<Float>]
+  ) -> CheckpointImage {
+    CheckpointImage(layout: layout, stateNames: stateNames, parameters: parameters, state: state)
+  }
 
-    var sums: [(name: String, digest: String)] = []
+  /// What a save has cost, and what it had to say.
+  package struct Written: Sendable {
+    package var byteCount = 0
+    /// Until the folder had its name and its parent was synced.
+    package var writeNanoseconds: UInt64 = 0
+    /// Reading it back.
+    package var verifyNanoseconds: UInt64 = 0
+    package var warning: String?
+  }
+
+  /// - Throws: `Failure.cannotWrite`; the checkpoints that were there are untouched.
+  package func write(
+    _ state: CheckpointState, _ image: CheckpointImage, retention: Retention, abandoned: [Int]
+  ) throws -> Written {
+    let isFinite = image.model.allSatisfy { ck_all_finite($0.data, $0.count) != 0 }
+    guard isFinite else { throw Failure.cannotWrite("the weights are not finite") }
+    let start = ck_monotonic_ns()
+    let checkpoints = folder.checkpointFolder
+    var result = Written()
+    do {
+      let sums = try writeFiles(state, image, to: checkpoints.temporary(state.step), &result)
+      try checkpoints.record(state.step, sums: sums)
+      result.warning = try checkpoints.promote(state.step).map {
+        "\(checkpoints.final(state.step)) was not of this run: it is now \($0)"
+      }
+    } catch {
+      // Half a checkpoint helps nobody, and may be what filled the disk.
+      CheckpointFolder.delete(checkpoints.temporary(state.step))
+      throw error
+    }
+    let written = ck_monotonic_ns()
+    result.writeNanoseconds = written - start
+    do {
+      _ = try StoredCheckpoint(path: checkpoints.final(state.step), fromDisk: true)
+    } catch {
+      checkpoints.takeBack(state.step)
+      throw error
+    }
+    result.verifyNanoseconds = ck_monotonic_ns() - written
+    checkpoints.discardReplaced(state.step)
+    try folder.link("latest", toStep: state.step)
+    if let best = state.best.first { try folder.link("best", toStep: best.step) }
+    for step in abandoned + retention.superfluous(folder.steps()) where step != state.step {
+      checkpoints.remove(step)
+    }
+    return result
+  }
+
+  /// Writes all files of a checkpoint into a new folder. Returns the text of `SHA256SUMS`.
+  private func writeFiles(
+    _ state: CheckpointState, _ image: CheckpointImage, to temporary: String,
+    _ result: inout Written
+  ) throws -> String {
+    CheckpointFolder.delete(temporary)
+    if mkdir(temporary, 0o755) != 0 { throw systemFailure(temporary) }
+    var digests: [String: String] = [:]
     func file(_ name: String, _ body: (inout FileWriter) throws -> Void) throws {
       var writer = try FileWriter(path: "\(temporary)/\(name)")
       try body(&writer)
-      sums.append((name, try writer.finish()))
+      result.byteCount += writer.byteCount
+      digests[name] = try writer.finish()
     }
     try file("model.safetensors") { writer in
-      try Safetensors.write(parameterEntries(arena.parameters)) { try writer.write($0) }
+      try Safetensors.write(image.model) { try writer.write($0) }
     }
     try file("optimizer.safetensors") { writer in
-      try Safetensors.write(stateEntries(arena)) { try writer.write($0) }
+      try Safetensors.write(image.optimizer) { try writer.write($0) }
     }
     let json = try state.encoded()
     try file("state.json") { writer in try json.withUnsafeBytes { try writer.write($0) } }
-    var list = try FileWriter(path: "\(temporary)/SHA256SUMS")
-    for sum in sums { try list.write("\(sum.digest)  \(sum.name)\n") }
-    _ = try list.finish()
-
+    let sums = StoredCheckpoint.sums(digests)
+    try file("SHA256SUMS") { try $0.write(sums) }
     RunFolder.syncFolder(temporary)
-    // A checkpoint of the same step, from before a resume, makes way and is gone at the end.
-    let replaced = "\(folder.checkpoints)/.\(name).old"
-    RunFolder.removeFolder(replaced)
-    if access(final, F_OK) == 0 && rename(final, replaced) != 0 { throw systemFailure(final) }
-    if rename(temporary, final) != 0 { throw systemFailure(final) }
-    RunFolder.syncFolder(folder.checkpoints)
-    _ = try StoredCheckpoint(path: final)
-    RunFolder.removeFolder(replaced)
-    try folder.link("latest", toStep: state.step)
-    if let best = state.best.first { try folder.link("best", toStep: best.step) }
-  }
-
-  /// Deletes the checkpoints of an abandoned branch.
-  func remove(_ steps: [Int]) {
-    for step in steps {
-      RunFolder.removeFolder("\(folder.checkpoints)/\(RunFolder.stepName(step))")
-    }
-  }
-
-  /// Deletes what is neither among the last `keep` nor in `best`.
-  func retain(keep: Int, best: [Int]) {
-    let steps = folder.steps()
-    remove(steps.dropLast(keep).filter { !best.contains($0) })
+    return sums
   }
 
   /// Writes weights as the run's result, atomically.
   func writeModel(_ parameters: UnsafeMutablePointer<Float>, to path: String) throws {
+    let entries = image(parameters: parameters, state: []).model
     let temporary = folder.path + "/.model.new"
-    var writer = try FileWriter(path: temporary)
-    try Safetensors.write(parameterEntries(parameters)) { try writer.write($0) }
-    _ = try writer.finish()
-    if rename(temporary, path) != 0 { throw systemFailure(path) }
+    do {
+      var writer = try FileWriter(path: temporary)
+      try Safetensors.write(entries) { try writer.write($0) }
+      _ = try writer.finish()
+      if rename(temporary, path) != 0 { throw systemFailure(path) }
+    } catch {
+      unlink(temporary)
+      throw error
+    }
     RunFolder.syncFolder(folder.path)
-  }
-
-  private func parameterEntries(
-    _ parameters: UnsafeMutablePointer<Float>
-  ) -> [Safetensors.Entry] {
-    layout.entries.map {
-      Safetensors.Entry(
-        name: $0.parameter.name, shape: $0.parameter.shape,
-        data: UnsafePointer(parameters + $0.offset))
-    }
-  }
-
-  /// State arrays by name: `exp_avg.0.weight`.
-  private func stateEntries(_ arena: NodeArena) -> [Safetensors.Entry] {
-    zip(stateNames, arena.state).flatMap { state, base in
-      layout.trainable.map {
-        Safetensors.Entry(
-          name: "\(state).\($0.parameter.name)", shape: $0.parameter.shape,
-          data: UnsafePointer(base + $0.offset))
-      }
-    }
   }
 
   /// Reads a checkpoint's weights into the arena, and its optimizer state where asked.
   func load(_ checkpoint: StoredCheckpoint, into arena: NodeArena, optimizer: Bool) throws {
-    try CheckpointStore.loadWeights(
-      checkpoint.path + "/model.safetensors", layout: layout, into: arena.parameters)
+    try CheckpointStore.load(
+      checkpoint.path + "/model.safetensors", followsLinks: false, layout: layout,
+      into: [("", arena.parameters)])
     guard optimizer else { return }
-    let file = try SafetensorsFile(path: checkpoint.path + "/optimizer.safetensors")
-    for (state, base) in zip(stateNames, arena.state) {
-      for entry in layout.trainable {
-        let values = try file.floats(
-          "\(state).\(entry.parameter.name)", shape: entry.parameter.shape)
-        (base + entry.offset).update(from: values, count: values.count)
-      }
-    }
+    try CheckpointStore.load(
+      checkpoint.path + "/optimizer.safetensors", followsLinks: false, layout: layout,
+      into: zip(stateNames, arena.state).map { ("\($0).", $1) })
   }
 
   /// Reads weights by name; every parameter of the model must be there, in its shape.
   package static func loadWeights(
     _ path: String, layout: ParameterLayout, into parameters: UnsafeMutablePointer<Float>
   ) throws {
-    let file = try SafetensorsFile(path: path)
-    for entry in layout.entries {
-      let values = try file.floats(entry.parameter.name, shape: entry.parameter.shape)
-      (parameters + entry.offset).update(from: values, count: values.count)
+    try load(path, followsLinks: true, layout: layout, into: [("", parameters)])
+  }
+
+  /// Fills arenas of `layout`; a tensor's name in the file is its arena's prefix and its own.
+  private static func load(
+    _ path: String, followsLinks: Bool, layout: ParameterLayout,
+    into arenas: [(prefix: String, base: UnsafeMutablePointer<Float>)]
+  ) throws {
+    let file = try SafetensorsFile(path: path, followsLinks: followsLinks)
+    let wanted = arenas.flatMap { prefix, base in
+      CheckpointImage.entries(of: layout, prefix: prefix).map {
+        (prefix + $0.parameter.name, $0.parameter.shape, base + $0.offset)
+      }
     }
+    try file.checkNames(wanted.map { ($0.0, $0.1) })
+    for (name, shape, place) in wanted { try file.read(name, shape: shape, into: place) }
   }
 }

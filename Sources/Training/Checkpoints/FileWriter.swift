@@ -1,22 +1,39 @@
 import Basics
+import CKernels
 import Crypto
 import Glibc
 
-/// A new file beside its place: written, hashed on the way, synced, then ready to be renamed.
+/// A new file beside its place: hashed and written a piece at a time, synced, then ready to be
+/// renamed.
 struct FileWriter: ~Copyable {
+  /// Small enough that a piece which was hashed is still in the cache when it is copied out.
+  private static let pieceBytes = 1 << 20
+
   private let path: String
   private let descriptor: Int32
   private var hash = SHA256()
+  private(set) var byteCount = 0
 
   /// - Throws: `Failure.cannotWrite`.
   init(path: String) throws {
     self.path = path
-    descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
+    descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0o644)
     if descriptor < 0 { throw systemFailure(path) }
   }
 
   mutating func write(_ bytes: UnsafeRawBufferPointer) throws {
-    hash.update(bufferPointer: bytes)
+    for start in stride(from: 0, to: bytes.count, by: Self.pieceBytes) {
+      let end = min(start + Self.pieceBytes, bytes.count)
+      let piece = UnsafeRawBufferPointer(rebasing: bytes[start..<end])
+      hash.update(bufferPointer: piece)
+      try writeAll(piece)
+      // The disk works on this piece while the next one is hashed.
+      ck_start_writing(descriptor, Int64(byteCount), Int64(piece.count))
+      byteCount += piece.count
+    }
+  }
+
+  private func writeAll(_ bytes: UnsafeRawBufferPointer) throws {
     var written = 0
     while written < bytes.count {
       let count = Glibc.write(
@@ -35,21 +52,16 @@ struct FileWriter: ~Copyable {
   /// Syncs the file to disk and returns its SHA-256 in hexadecimal.
   consuming func finish() throws -> String {
     if fsync(descriptor) != 0 { throw systemFailure(path) }
-    return FileWriter.hexadecimal(hash.finalize())
+    return hexadecimal(hash.finalize())
   }
 
   deinit { close(descriptor) }
+}
 
-  /// The SHA-256 of a file that exists.
-  static func digest(of path: String) throws -> String {
-    hexadecimal(SHA256.hash(data: try readFile(path)))
-  }
-
-  private static func hexadecimal(_ digest: some Sequence<UInt8>) -> String {
-    let digits = Array("0123456789abcdef".utf8)
-    let text = digest.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }
-    return String(decoding: text, as: UTF8.self)
-  }
+func hexadecimal(_ digest: some Sequence<UInt8>) -> String {
+  let digits = Array("0123456789abcdef".utf8)
+  let text = digest.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }
+  return String(decoding: text, as: UTF8.self)
 }
 
 /// The last system call's error as a failure to write `path`.

@@ -5,10 +5,13 @@ import Glibc
 /// `best`, and `model.safetensors` at the end. Used by the first rank only.
 package struct RunFolder: Sendable {
   package let path: String
+  /// Held as long as any copy of this value lives.
+  private var lock: RunLock?
 
   package init(_ path: String) { self.path = path }
 
   package var checkpoints: String { path + "/checkpoints" }
+  package var checkpointFolder: CheckpointFolder { CheckpointFolder(path: checkpoints) }
   package var metrics: String { path + "/metrics.jsonl" }
   package var model: String { path + "/model.safetensors" }
   /// The running mean of the weights, where one is kept.
@@ -33,7 +36,7 @@ package struct RunFolder: Sendable {
     return own == resolved(other.path)
   }
 
-  /// Makes the folder and proves that it can be written.
+  /// Makes the folder; `prepare` goes on.
   /// - Throws: `Failure.usage` where it exists, `Failure.cannotWrite` where it cannot be made.
   package func create() throws {
     guard access(path, F_OK) != 0 else {
@@ -46,17 +49,19 @@ package struct RunFolder: Sendable {
       made += "/" + part
       if mkdir(made, 0o755) != 0 && errno != EEXIST { throw systemFailure(made) }
     }
-    try prepare()
   }
 
-  /// The folder exists: makes sure of its inside.
-  package func prepare() throws {
+  /// The folder exists: makes sure that no other job writes it, and of its inside.
+  /// - Throws: `Failure.usage` naming who does, `Failure.cannotWrite`.
+  package mutating func prepare() throws {
+    lock = try lock ?? RunLock(folder: path)
     if mkdir(checkpoints, 0o755) != 0 && errno != EEXIST { throw systemFailure(checkpoints) }
     let probe = checkpoints + "/.probe"
     let descriptor = open(probe, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
     if descriptor < 0 { throw systemFailure(checkpoints) }
     close(descriptor)
     unlink(probe)
+    checkpointFolder.cleanUp()
   }
 
   /// `runs/MODEL-DATA-TIMESTAMP`, one that does not exist yet.
@@ -84,12 +89,13 @@ package struct RunFolder: Sendable {
 
   /// Steps with a checkpoint folder, ascending.
   package func steps() -> [Int] {
-    RunFolder.entries(of: checkpoints).compactMap { name in
-      guard name.hasPrefix("step_"), let step = Int(name.dropFirst(5)),
-        RunFolder.stepName(step) == name
-      else { return nil }
-      return step
-    }.sorted()
+    RunFolder.entries(of: checkpoints).compactMap { RunFolder.step(of: $0) }.sorted()
+  }
+
+  private static func step(of name: some StringProtocol) -> Int? {
+    guard name.hasPrefix("step_"), let step = Int(name.dropFirst(5)), stepName(step) == name
+    else { return nil }
+    return step
   }
 
   static func entries(of path: String) -> [String] {
@@ -114,10 +120,20 @@ package struct RunFolder: Sendable {
     else { throw systemFailure("\(path)/\(name)") }
   }
 
-  /// Deletes a folder of files that this program wrote; a leftover is a nuisance, not an error.
-  static func removeFolder(_ path: String) {
-    for name in entries(of: path) { unlink("\(path)/\(name)") }
-    rmdir(path)
+  /// The step that the link `name` points at; nil where there is no such link.
+  /// - Throws: `Failure.badData` for a link to anything but a checkpoint of this run.
+  func linkedStep(_ name: String) throws -> Int? {
+    var buffer = [UInt8](repeating: 0, count: 4096)
+    let count = readlink("\(path)/\(name)", &buffer, buffer.count)
+    guard count >= 0 else { return nil }
+    let target = String(decoding: buffer.prefix(count), as: UTF8.self)
+    guard target.hasPrefix("checkpoints/"), let step = RunFolder.step(of: target.dropFirst(12))
+    else {
+      throw Failure.badData(
+        "\(path)/\(name): a link to \(target), which is no checkpoint of this run",
+        remedy: "Remove the link, or name the checkpoint with --resume PATH.")
+    }
+    return step
   }
 
   static func syncFolder(_ path: String) {

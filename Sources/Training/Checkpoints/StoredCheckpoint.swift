@@ -6,29 +6,44 @@ package struct StoredCheckpoint {
   package let path: String
   package let state: CheckpointState
 
+  private static let summed = ["model.safetensors", "optimizer.safetensors", "state.json"]
+
+  /// The text of `SHA256SUMS`, as `sha256sum --check` reads it.
+  static func sums(_ digests: [String: String]) -> String {
+    summed.map { "\(digests[$0] ?? "")  \($0)\n" }.joined()
+  }
+
+  /// - Parameter fromDisk: reads the files back from the disk, not from the kernel's memory.
   /// - Throws: `Failure.badData` naming the damaged file.
-  package init(path: String) throws {
+  package init(path: String, fromDisk: Bool = false) throws {
     self.path = path
-    let sums = try readTextFile(path + "/SHA256SUMS", limit: 1 << 16)
-    var listed: Set<String> = []
-    for line in sums.split(separator: "\n") {
-      let fields = line.split(separator: " ", maxSplits: 1).map(String.init)
-      let name = fields.count == 2 ? String(fields[1].drop { $0 == " " }) : ""
-      guard ["model.safetensors", "optimizer.safetensors", "state.json"].contains(name) else {
-        throw Failure.badData("\(path)/SHA256SUMS: unexpected line '\(line)'")
-      }
-      guard try FileWriter.digest(of: "\(path)/\(name)") == fields[0] else {
+    let listed = try StoredCheckpoint.text(path + "/SHA256SUMS")
+    var digests: [String: String] = [:]
+    for name in StoredCheckpoint.summed {
+      let file = try InputFile(path: "\(path)/\(name)", followsLinks: false)
+      let digest = try file.digest(fromDisk: fromDisk)
+      guard listed.contains("\(digest)  \(name)\n") else {
         throw Failure.badData(
           "\(path)/\(name): its checksum is not the one in SHA256SUMS",
           remedy: "The file is damaged; resume from another checkpoint.")
       }
-      listed.insert(name)
+      digests[name] = digest
     }
-    guard listed.count == 3 else {
-      throw Failure.badData("\(path)/SHA256SUMS: lists \(listed.count) of 3 files")
+    guard listed == StoredCheckpoint.sums(digests) else {
+      throw Failure.badData("\(path)/SHA256SUMS: expected a line for each of the three files")
     }
-    state = try CheckpointState(
-      decoding: readFile(path + "/state.json"), path: path + "/state.json")
+    let file = path + "/state.json"
+    state = try CheckpointState(decoding: readFile(file, limit: 1 << 28), path: file)
+  }
+
+  private static func text(_ path: String) throws -> String {
+    let file = try InputFile(path: path, followsLinks: false)
+    guard file.byteCount <= 4096 else {
+      throw Failure.badData("\(path): \(file.byteCount) bytes, at most 4096 expected")
+    }
+    var bytes = [UInt8](repeating: 0, count: file.byteCount)
+    try bytes.withUnsafeMutableBytes { try file.read(into: $0, at: 0) }
+    return String(decoding: bytes, as: UTF8.self)
   }
 
   /// What `--resume` means: a checkpoint, and the run folder it lies in.
@@ -48,8 +63,8 @@ package struct StoredCheckpoint {
       }
       let folder = RunFolder(run)
       if request == "auto" && folder.steps().isEmpty { return nil }
-      if request == "best" { return (try StoredCheckpoint(path: run + "/best"), folder) }
-      return (try newest(in: folder, warn: warn), folder)
+      let link = request == "best" ? "best" : "latest"
+      return (try firstWhole(candidates(link, in: folder), of: folder, warn: warn), folder)
     default:
       // A PATH never falls back: a damaged checkpoint is an error.
       if access(request + "/SHA256SUMS", F_OK) == 0 {
@@ -61,23 +76,30 @@ package struct StoredCheckpoint {
           remedy: "Name a folder that holds checkpoints/ or SHA256SUMS.")
       }
       let folder = RunFolder(request)
-      guard let step = folder.steps().last else {
+      guard let step = try candidates("latest", in: folder).first else {
         throw Failure.badData("\(request): the run has no checkpoint")
       }
-      let path = "\(folder.checkpoints)/\(RunFolder.stepName(step))"
-      return (try StoredCheckpoint(path: path), folder)
+      return (try StoredCheckpoint(path: folder.checkpointFolder.final(step)), folder)
     }
   }
 
-  /// The newest checkpoint that is whole; a damaged one is named and passed over.
-  private static func newest(
-    in folder: RunFolder, warn: (String) -> Void
+  /// The steps to try: the one that the link names, then those before it, newest first. Where there
+  /// is no link, as in a copied run, all of them.
+  private static func candidates(_ link: String, in folder: RunFolder) throws -> [Int] {
+    let steps = Array(folder.steps().reversed())
+    guard let step = try folder.linkedStep(link) else { return steps }
+    return [step] + steps.filter { $0 < step }
+  }
+
+  /// The first that is whole; a damaged one is named and passed over.
+  private static func firstWhole(
+    _ steps: [Int], of folder: RunFolder, warn: (String) -> Void
   ) throws -> StoredCheckpoint {
     var lastFailure = Failure.badData(
       "\(folder.path): no checkpoint to take", remedy: "Start the run without --resume.")
-    for step in folder.steps().reversed() {
+    for step in steps {
       do {
-        return try StoredCheckpoint(path: "\(folder.checkpoints)/\(RunFolder.stepName(step))")
+        return try StoredCheckpoint(path: folder.checkpointFolder.final(step))
       } catch let failure as Failure {
         warn("\(failure.message); trying the checkpoint before it")
         lastFailure = failure

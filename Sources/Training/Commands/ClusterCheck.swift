@@ -15,25 +15,30 @@ package struct ClusterCheck {
     package let detail: String
   }
 
-  private let group: RankGroup
+  let group: RankGroup
   private var results: [Result] = []
 
   package init(group: RankGroup) { self.group = group }
 
   /// Collective: every rank. The same results on every rank.
   package mutating func run() throws -> [Result] {
-    try record("ranks and hosts", true, "\(group.size) ranks on \(group.nodeCount) host(s)")
+    try record(
+      "ranks and hosts", true, "\(group.size) ranks on \(group.nodeCount) host(s): \(nodeMap)")
     try collectives("world", group.world)
     try collectives("node", group.node)
     try collectives("duplicate", group.world.duplicate())
     try collectives("split", group.world.split(color: group.rank % 2, key: -group.rank))
+    try collectives(
+      "leaders and others", group.world.split(color: min(1, group.node.rank), key: group.position))
     try sharedMemory()
     let affinity = try Affinity(group)
     let isCrowded = affinity.sharers > affinity.ownCores
     try record(
-      "cores", true,
-      "\(affinity.ownCores) core(s) a rank, \(affinity.nodeCores) on this host"
-        + (isCrowded ? "; ranks outnumber cores: waiting ranks give theirs away" : ""))
+      "cores and binding", true,
+      "\(affinity.ownCores) core(s) a rank, \(affinity.nodeCores) on this host; "
+        + (affinity.advice
+          ?? (isCrowded ? "ranks outnumber cores: waiting ranks give theirs away" : "good")))
+    try links()
     let own = fingerprint()
     let first = try group.world.broadcast(value: own)
     try record(
@@ -46,7 +51,8 @@ package struct ClusterCheck {
   }
 
   /// A question passes where every rank says so; the detail is the lowest failing rank's.
-  private mutating func record(_ name: String, _ passed: Bool, _ detail: String) throws {
+  mutating func record(_ name: String, _ passed: Bool, _ detail: String) throws {
+    group.own.enter(.measuring)
     let failing = try group.world.allreduce(value: passed ? Int.max : group.rank, .minimum)
     var text = detail
     if failing != Int.max {

@@ -42,7 +42,8 @@ package enum Inspection {
       gradientSlots: division.published(on: 0).count, leaves: tree.leafCount,
       blocks: plans.layout.blocks.count, chunks: 1)
     let memory = MemoryPlan(
-      rankBytes: plans.byteCount, localRanks: ranks, windowBytes: sizes.byteCount(ranks: ranks),
+      rankBytes: plans.byteCount, localRanks: ranks, windowBytes: sizes.byteCount,
+      stagingBytes: asked.checkpointMode == .async ? CheckpointStaging.byteCount(sizes) : 0,
       dataBytes: description.byteCount)
 
     var layers = Table()
@@ -78,7 +79,7 @@ package enum Inspection {
     table.add(
       "written by", "\(model.state.platform.program), oneDNN \(model.state.platform.oneDNN)")
     table.add("weights", "\(model.weights)")
-    table.add("sha256", try FileWriter.digest(of: model.weights))
+    table.add("sha256", try InputFile(path: model.weights).digest())
     var tensors = Table()
     tensors.add("parameter", "type", "shape", "count")
     for tensor in file.tensors {

@@ -1,4 +1,5 @@
 package import Basics
+import CKernels
 package import DataParallel
 import Glibc
 import MPI
@@ -6,13 +7,24 @@ import Reports
 
 /// A subcommand that every rank runs.
 package protocol RankCommand {
+  /// Whether SIGUSR1, SIGUSR2 and SIGTERM ask it to save, instead of ending it.
+  static var savesOnSignals: Bool { get }
+  /// Seconds without progress after which the job ends; nil: by phase and the length of a step.
+  var hangTimeout: Double? { get }
   func run(on group: RankGroup) throws -> Int32
+}
+
+extension RankCommand {
+  package static var savesOnSignals: Bool { false }
+  package var hangTimeout: Double? { nil }
 }
 
 /// The life of one process in a job: MPI's beginning, the command, and the end that fits the
 /// outcome.
 package enum Job {
-  package static func run(_ command: some RankCommand) -> Never {
+  package static func run<Command: RankCommand>(_ command: Command) -> Never {
+    // Before MPI starts, which takes long enough to be signalled in.
+    if Command.savesOnSignals { ck_install_signal_flag() }
     do {
       exit(try perform(command))
     } catch {
@@ -22,21 +34,24 @@ package enum Job {
   }
 
   private static func perform(_ command: some RankCommand) throws(MPIError) -> Int32 {
+    let watchdog = Watchdog(limits: .init(fixed: command.hangTimeout))
+    watchdog.start(rank: Launcher.earlyRank)
     let runtime = try MPIRuntime()
     let world = try runtime.world()
-    let code = outcome(of: command, on: world)
+    let code = outcome(of: command, on: world, watchdog: watchdog)
     try runtime.finalize()
     return code
   }
 
   /// In a function of its own: communicators and windows are freed before MPI ends.
   private static func outcome(
-    of command: some RankCommand, on world: consuming Communicator
+    of command: some RankCommand, on world: consuming Communicator, watchdog: Watchdog
   ) -> Int32 {
     do {
-      let group = try RankGroup(world: world)
+      let group = try RankGroup(world: world, watchdog: watchdog)
       var code: Int32
       do {
+        try Launcher.check(group)
         code = try command.run(on: group)
       } catch let failure as CollectiveFailure {
         // Every rank is here: all leave in good order, one prints.

@@ -5,23 +5,31 @@ import MPI
 import Reports
 
 /// `bench step`: the time of training steps without their warm-up.
-package enum StepBenchmark {
+package struct StepBenchmark {
+  /// What one step took on this rank, in seconds.
+  package let step: Double
+  package let compute: Double
+  package let wait: Double
+  package let parameters: Int
+  /// The line of results.
+  package let line: String
+
   private static let warmupSteps = 10
 
-  /// Collective: every rank. Returns the line of results on the first rank.
-  package static func run(
-    group: RankGroup, flags: [String: String], configurationFile: String?
-  ) throws -> String {
+  /// Collective: every rank.
+  package init(group: RankGroup, flags: [String: String], configurationFile: String?) throws {
     var job = try TrainingJob(group: group, flags: flags, configurationFile: configurationFile)
     let steps = job.sources.configuration.steps ?? 300
-    try job.sources.apply("steps", "\(steps + warmupSteps)", from: "bench step")
+    let warmup = StepBenchmark.warmupSteps
+    try job.sources.apply("steps", "\(steps + warmup)", from: "bench step")
     let run = try job.prepare(console: Console(mode: .off, isQuiet: true), purpose: .measure)
     let status = run.arena.own
     var startup: UInt64 = 0
-    for step in 0..<warmupSteps {
+    for step in 0..<warmup {
       _ = try run.trainer.trainStep()
       if step == 0 { startup = ck_monotonic_ns() - run.startedNanoseconds }
     }
+    let received = run.reducer.received
     var compute: UInt64 = 0
     var wait: UInt64 = 0
     try group.world.barrier()
@@ -38,14 +46,27 @@ package enum StepBenchmark {
     let resident = try group.world.allreduce(value: Int(usage.ru_maxrss), .maximum)
     let slowest = try group.world.allreduce(value: Double(startup) / 1e6, .maximum)
     let perStep = Double(steps)
-    return [
+    step = seconds / perStep
+    self.compute = Double(compute) / perStep / 1e9
+    self.wait = Double(wait) / perStep / 1e9
+    parameters = run.parameterCount
+    var words = [
       "workload=\(run.configuration.model ?? "own")/\(run.configuration.data)",
       "ranks=\(group.size)", "batch=\(run.batchCount)", "params=\(run.parameterCount)",
       "steps=\(steps)", "step_ms=\(Format.fixed(seconds / perStep * 1e3, 4))",
       "samples_per_s=\(Format.fixed(perStep * Double(run.batchCount) / seconds, 0))",
-      "compute_ms=\(Format.fixed(Double(compute) / perStep / 1e6, 4))",
-      "wait_ms=\(Format.fixed(Double(wait) / perStep / 1e6, 4))",
+      "compute_ms=\(Format.fixed(self.compute * 1e3, 4))",
+      "wait_ms=\(Format.fixed(self.wait * 1e3, 4))",
       "rss_mb=\(resident / 1024)", "startup_ms=\(Format.fixed(slowest, 1))",
-    ].joined(separator: " ")
+    ]
+    let all = run.reducer.received.all - received.all
+    if all > 0 {
+      // Of what came from other hosts: the share that was here when backward ended.
+      let hidden = Double(run.reducer.received.hidden - received.hidden) / Double(all)
+      words.append("hosts=\(group.nodeCount)")
+      words.append("received_mb=\(Format.fixed(Double(all) * 4 / perStep / 1e6, 3))")
+      words.append("hidden=\(Format.fixed(hidden, 3))")
+    }
+    line = words.joined(separator: " ")
   }
 }

@@ -82,6 +82,8 @@ package final class ModelSession {
     let configuration = try group.agree { try model.configuration() }
     self.configuration = configuration
     let asked = spec.map(configuration.applied) ?? configuration
+    group.watchdog.setLimits(.init(fixed: configuration.hangTimeout))
+    group.own.enter(.loading)
     let loaded = try LoadedData(
       group: group, spec: asked.data,
       options: asked.dataOptions(requireTarget: needsTargets, expected: model.state.dataset),
@@ -106,9 +108,7 @@ package final class ModelSession {
     }
     plans.allocate()
     layout = plans.layout
-    let policy = WaitPolicy(
-      ranks: group.node.size, cores: try Affinity(group).nodeCores,
-      timeoutSeconds: configuration.hangTimeout)
+    let policy = WaitPolicy(group: group, cores: try Affinity(group).nodeCores)
     let arena = try NodeArena(
       group: group,
       sizes: NodeArena.Sizes(
@@ -189,7 +189,7 @@ package final class ModelSession {
           let own = ownRows(rank)
           return [own.lowerBound * width * 4..<own.upperBound * width * 4]
         }))
-    try memory.arena.barrier()
+    memory.arena.barrier()
     return Predictions(rows: numbers, outputs: width, values: UnsafePointer(values))
   }
 }

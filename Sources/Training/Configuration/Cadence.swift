@@ -30,3 +30,18 @@ package enum Cadence: Sendable, Equatable {
     }
   }
 }
+
+extension RunConfiguration {
+  /// Multiples of it are kept for ever; nil where none are.
+  func keepEverySteps(stepsPerEpoch: Int) throws -> Int? {
+    guard let keepEvery else { return nil }
+    guard
+      case .steps(let steps) = try Cadence(
+        keepEvery, option: "keep-every", stepsPerEpoch: stepsPerEpoch)
+    else {
+      throw Failure.usage(
+        "keep-every: '\(keepEvery)' is a time, which no step has", remedy: "Write 5000st or 10ep.")
+    }
+    return steps
+  }
+}

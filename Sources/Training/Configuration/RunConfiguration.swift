@@ -59,9 +59,13 @@ package struct RunConfiguration: Sendable, Equatable {
   package var run: String?
   package var resume: String?
   package var stopAfter: Int?
+  /// As written; see `JobEnd`.
+  package var timeLimit: String?
   package var checkpointEvery = "1ep"
   package var keep = 3
   package var keepBest = 1
+  package var keepEvery: String?
+  package var checkpointMode = CheckpointMode.async
   package var earlyStopping = false
   package var patience = 3
   package var minDelta = 0.0
@@ -76,7 +80,7 @@ package struct RunConfiguration: Sendable, Equatable {
   // Distribution
   package var logicalRanks: LogicalRanks?
   package var threads: Int?
-  package var hangTimeout = 120.0
+  package var hangTimeout: Double?
   package var expectRanks: Int?
 
   package init() {}
@@ -96,6 +100,10 @@ package struct RunConfiguration: Sendable, Equatable {
       }
     }
   }
+
+  /// Whether training goes on while a checkpoint is written, for the price of a second copy of
+  /// parameters and optimizer state in memory.
+  package enum CheckpointMode: String, Sendable, CaseIterable { case async, sync }
 
   /// V leaves in groups of M.
   package struct LogicalRanks: Sendable, Equatable, CustomStringConvertible {

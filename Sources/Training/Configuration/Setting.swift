@@ -169,9 +169,22 @@ package struct Setting {
       optionalText("run", \.run, free: true),
       optionalText("resume", \.resume, free: true),
       optionalCount("stop-after", \.stopAfter, 1...(1 << 50), free: true),
+      Setting("time-limit", free: true, print: { $0.timeLimit }) { configuration, text in
+        guard JobEnd.parse(text) != nil else {
+          throw refusal("time-limit", text, "90s, 30min or 2h")
+        }
+        configuration.timeLimit = text
+      },
       text("checkpoint-every", \.checkpointEvery, free: true),
       count("keep", \.keep, 1...1_000_000, free: true),
       count("keep-best", \.keepBest, 1...1_000_000, free: true),
+      optionalText("keep-every", \.keepEvery, free: true),
+      Setting("checkpoint-mode", free: true, print: { $0.checkpointMode.rawValue }) {
+        guard let mode = RunConfiguration.CheckpointMode(rawValue: $1) else {
+          throw refusal("checkpoint-mode", $1, "async or sync")
+        }
+        $0.checkpointMode = mode
+      },
       flag("early-stopping", \.earlyStopping),
       count("patience", \.patience, 1...1_000_000),
       number("min-delta", \.minDelta, "0 or more, finite") { $0 >= 0 && $0.isFinite },
@@ -210,7 +223,7 @@ package struct Setting {
           count: numbers.reduce(1, *), groupSize: groupSize)
       },
       optionalCount("threads", \.threads, 1...4096),
-      number("hang-timeout", \.hangTimeout, "1 or more seconds", free: true) {
+      optionalNumber("hang-timeout", \.hangTimeout, "1 or more seconds", free: true) {
         $0 >= 1 && $0 < 1e9
       },
       optionalCount("expect-ranks", \.expectRanks, 1...(1 << 24), free: true),
@@ -257,10 +270,10 @@ extension Setting {
   }
 
   fileprivate static func optionalNumber(
-    _ name: String, _ path: Path<Double?>, _ range: String,
+    _ name: String, _ path: Path<Double?>, _ range: String, free: Bool = false,
     _ isValid: @escaping (Double) -> Bool
   ) -> Setting {
-    Setting(name, print: { $0[keyPath: path].map { "\($0)" } }) { configuration, text in
+    Setting(name, free: free, print: { $0[keyPath: path].map { "\($0)" } }) { configuration, text in
       configuration[keyPath: path] = try real(name, text, range, isValid)
     }
   }

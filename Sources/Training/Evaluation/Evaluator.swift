@@ -51,7 +51,7 @@ package final class Evaluator {
     report: inout ClassReport?
   ) throws -> Evaluation {
     arena.enter(.evaluating)
-    try arena.barrier()
+    arena.barrier()
     let chunkCount = Evaluator.chunkCount(rows.count, chunk: chunkSize)
     for chunk in WorkDivision.share(chunkCount, rank: group.position, of: group.size) {
       let range = chunk * chunkSize..<min((chunk + 1) * chunkSize, rows.count)
@@ -68,7 +68,7 @@ package final class Evaluator {
     try memory.gatherChunks(chunkCount, of: group.size)
     let result = figures(rows, chunkCount)
     try report?.combine(over: group)
-    try arena.barrier()
+    arena.barrier()
     return result
   }
 

@@ -1,5 +1,6 @@
 package import DataParallel
 import CKernels
+import Glibc
 import MPI
 
 /// The cores this node's ranks may run on, from their affinity masks.
@@ -10,6 +11,9 @@ package struct Affinity: Sendable {
   package let sharers: Int
   /// Cores of all masks of this node together.
   package let nodeCores: Int
+  /// Cores that the launcher may use on this host.
+  private let launcherCores: Int
+  private let ranks: Int
 
   /// Threads a rank starts where the user does not say: as many as it may without taking
   /// another's core, and as its share of a step keeps busy.
@@ -24,11 +28,24 @@ package struct Affinity: Sendable {
     return max(1, min(ownCores / sharers, Int(min(work / 50e6, 4096))))
   }
 
+  /// What is wrong with where the ranks of this host may run, with the remedy.
+  package var advice: String? {
+    if sharers > ownCores && launcherCores >= ranks {
+      return "\(sharers) ranks share \(ownCores) core(s) of this host's \(launcherCores): start "
+        + "them with mpirun --bind-to none"
+    }
+    if ownCores == 1 && launcherCores > nodeCores {
+      return "each rank is bound to one core, and \(launcherCores - nodeCores) of this host's "
+        + "\(launcherCores) stay idle: use mpirun --bind-to none, or --map-by slot:PE=N"
+    }
+    return nil
+  }
+
   /// Collective: every rank of the node.
   package init(_ group: RankGroup) throws {
     let words = 16
     var own = [UInt64](repeating: 0, count: words)
-    if ck_affinity_mask(&own, Int32(words)) != 0 { own[0] = 1 }
+    if ck_affinity_mask(0, &own, Int32(words)) != 0 { own[0] = 1 }
     var all = [UInt64](repeating: 0, count: words * group.node.size)
     try own.withUnsafeBufferPointer { mine in
       try all.withUnsafeMutableBufferPointer { try group.node.allgather(mine, into: $0) }
@@ -43,5 +60,9 @@ package struct Affinity: Sendable {
     ownCores = own.reduce(0) { $0 + $1.nonzeroBitCount }
     nodeCores = union.reduce(0) { $0 + $1.nonzeroBitCount }
     sharers = max(1, meeting)
+    ranks = group.node.size
+    var launcher = [UInt64](repeating: 0, count: words)
+    let error = ck_affinity_mask(getppid(), &launcher, Int32(words))
+    launcherCores = error == 0 ? launcher.reduce(0) { $0 + $1.nonzeroBitCount } : nodeCores
   }
 }

@@ -1,8 +1,23 @@
+import Basics
+import DataParallel
 import Glibc
+import MPI
 
 /// What the environment says about how this process was started. Ranks come from MPI alone; this
 /// only cross-checks.
 package enum Launcher {
+  /// Refuses a world that is not what the launcher meant: eight jobs of one rank, each of which
+  /// would do all the work. Collective: every rank.
+  static func check(_ group: RankGroup) throws {
+    try group.agree {
+      if group.world.size == 1, let tasks = expectedTasks, tasks > 1 {
+        throw Failure.usage(
+          "the launcher started \(tasks) tasks, but each is an MPI world of its own",
+          remedy: "Under Slurm use mpirun, or srun --mpi=pmix; Debian's Open MPI knows no other.")
+      }
+    }
+  }
+
   /// Tasks the launcher meant to start together, where it says so.
   static var expectedTasks: Int? {
     for name in ["OMPI_COMM_WORLD_SIZE", "SLURM_STEP_NUM_TASKS"] {

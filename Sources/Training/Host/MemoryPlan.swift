@@ -9,13 +9,16 @@ package struct MemoryPlan: Sendable {
   package let localRanks: Int
   /// Shared by the node's ranks: parameters, optimizer state, gradient slots.
   package let windowBytes: Int
+  /// Shared by the node's ranks: the copy from which checkpoints are written.
+  package let stagingBytes: Int
   /// Shared by the node's ranks: the decoded data set, already in memory.
   package let dataBytes: Int
 
-  package var newBytes: Int { rankBytes * localRanks + windowBytes }
+  package var newBytes: Int { rankBytes * localRanks + windowBytes + stagingBytes }
 
   package var description: String {
     "\(Format.bytes(rankBytes)) a rank × \(localRanks) + \(Format.bytes(windowBytes)) window + "
+      + (stagingBytes > 0 ? "\(Format.bytes(stagingBytes)) checkpoint copy + " : "")
       + "\(Format.bytes(dataBytes)) data"
   }
 

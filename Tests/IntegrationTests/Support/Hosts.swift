@@ -16,7 +16,8 @@ final class Hosts {
 
   /// - Parameter slots: ranks of each host.
   init(_ slots: [Int]) throws {
-    folder = try TemporaryFolder()
+    // A host has a /dev/shm of its own.
+    folder = try TemporaryFolder(isOnDisk: true)
     script = Self.script
     do {
       try Subject.tool([script, "up", directory] + slots.map(String.init))

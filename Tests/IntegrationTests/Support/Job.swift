@@ -30,7 +30,8 @@ final class Job {
   ///   - prefix: words in front of `mpirun`, such as `unshare -m`.
   ///   - environment: added to that of the test.
   init(
-    ranks: Int, _ arguments: [String], prefix: [String] = [], environment: [String: String] = [:]
+    ranks: Int, _ arguments: [String], prefix: [String] = [],
+    environment: [String: String] = [:], binding: String = "none"
   ) throws {
     folder = try TemporaryFolder()
     mark = "DIST_TRAIN_TEST=" + UUID().uuidString
@@ -44,7 +45,7 @@ final class Job {
     variables.merge(environment) { $1 }
     process = try Job.spawn(
       ["/usr/bin/env"] + prefix
-        + ["mpirun", "-np", "\(ranks)", "--bind-to", "none", try Subject.path()] + arguments,
+        + ["mpirun", "-np", "\(ranks)", "--bind-to", binding, try Subject.path()] + arguments,
       environment: variables.map { "\($0)=\($1)" } + [mark],
       stdout: folder.file("stdout"), stderr: folder.file("stderr"))
   }

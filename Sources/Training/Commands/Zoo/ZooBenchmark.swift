@@ -77,7 +77,7 @@ package struct ZooBenchmark {
       _ = try Shell.run(
         "\(job(ranks)) train \(row.subject) \(row.recipe) --stop-after \(Self.bitSteps) "
           + "--logical-ranks 8 --threads 1 --quiet --run \(Shell.quoted(run))", endsWith: 75)
-      let digest = try FileWriter.digest(of: run + "/latest/model.safetensors")
+      let digest = try InputFile(path: run + "/latest/model.safetensors").digest()
       result.digests.append((ranks, String(digest.prefix(12))))
     }
     report("\(row.name): timing")

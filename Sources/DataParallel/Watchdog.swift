@@ -1,0 +1,185 @@
+import Basics
+import CKernels
+import Glibc
+import Synchronization
+
+/// Ends a job in which somebody is lost, and says who: mpirun itself never sees a hang.
+///
+/// A thread of every process, from before `MPI_Init` to the end. It notices that its own rank has
+/// made no progress, whether it works or waits; the first of a node to notice reads the statuses
+/// of all of them, names the rank that waits for nobody, and leaves with 74, at which mpirun ends
+/// the rest. It calls no MPI. What a stopped process last said is old: its own thread stands still
+/// too, so that its heartbeat ends.
+package final class Watchdog: Sendable {
+  /// Seconds without progress.
+  package struct Limits: Sendable, Equatable {
+    /// Asked for with `--hang-timeout`: for every phase.
+    package var fixed: Double?
+
+    package init(fixed: Double? = nil) { self.fixed = fixed }
+
+    /// When somebody is told.
+    package func warning(medianStep: Double) -> Double { max(10, 20 * medianStep) }
+
+    /// When the job ends. Phases whose length no step tells have 10 minutes.
+    package func end(_ phase: RankStatus.Phase, medianStep: Double) -> Double {
+      if let fixed { return fixed }
+      return max(phase.isPartOfStep ? 120 : 600, 100 * medianStep)
+    }
+  }
+
+  /// The statuses of a node's ranks, from when they have a window to when it goes.
+  struct Board: @unchecked Sendable {
+    /// By position.
+    let statuses: UnsafeMutablePointer<RankStatus>
+    let positions: Range<Int>
+    let own: Int
+    let host: String
+    let otherHosts: [String]
+    /// 0, or 1 more than the position of the rank that reports.
+    let claim: UnsafeMutablePointer<UInt32>
+  }
+
+  private struct State {
+    /// What this rank says where there is no board.
+    var alone = RankStatus()
+    var board: Board?
+    var limits: Limits
+    /// The last steps' times in seconds, as a ring.
+    var steps: [Double] = []
+    var stepCount = 0
+    var warnedSince: UInt64 = 0
+    var lastLook: UInt64 = 0
+    var lastPolls: UInt64 = 0
+  }
+
+  private let state: Mutex<State>
+  private static let remembered = 64
+  private static let lookMicroseconds: UInt32 = 100_000
+
+  package init(limits: Limits) { state = Mutex(State(limits: limits)) }
+
+  /// Starts the thread, which lives as long as the process.
+  package func start(rank: Int) {
+    state.withLock {
+      $0.alone.rank = Int32(rank)
+      $0.alone.process = getpid()
+      $0.alone.since = ck_monotonic_ns()
+    }
+    var thread = pthread_t()
+    pthread_create(
+      &thread, nil,
+      { argument in
+        guard let argument else { return nil }
+        let watchdog = Unmanaged<Watchdog>.fromOpaque(argument).takeRetainedValue()
+        // Signals are for the thread that trains.
+        var signals = sigset_t()
+        sigfillset(&signals)
+        pthread_sigmask(SIG_BLOCK, &signals, nil)
+        while true {
+          watchdog.look()
+          usleep(Watchdog.lookMicroseconds)
+        }
+      }, Unmanaged.passRetained(self).toOpaque())
+  }
+
+  package func setLimits(_ limits: Limits) { state.withLock { $0.limits = limits } }
+
+  /// The last step took this long.
+  package func didStep(seconds: Double) {
+    state.withLock {
+      if $0.steps.count < Watchdog.remembered {
+        $0.steps.append(seconds)
+      } else {
+        $0.steps[$0.stepCount % Watchdog.remembered] = seconds
+      }
+      $0.stepCount += 1
+    }
+  }
+
+  /// From now on this rank's status lies where the others of its node see it.
+  func attach(_ board: Board) { state.withLock { $0.board = board } }
+
+  /// The board goes: nobody else is seen any more.
+  func detach() {
+    state.withLock {
+      $0.board = nil
+      $0.alone.phase = .finishing
+      $0.alone.since = ck_monotonic_ns()
+    }
+  }
+
+  // MARK: The thread
+
+  private func look() {
+    let now = ck_monotonic_ns()
+    let report: (text: String, isEnd: Bool, isFirst: Bool)? = state.withLock { state in
+      let pause = now &- state.lastLook
+      state.lastLook = now
+      let own = state.board.map { $0.statuses + $0.own }
+      if let own {
+        own.pointee.beat = now
+        // A loop without an end inside a wait looks no more.
+        own.pointee.isWaiting =
+          isInsideBlockingCall.load(ordering: .relaxed)
+          || own.pointee.isPolling && own.pointee.polls != state.lastPolls
+        state.lastPolls = own.pointee.polls
+      }
+      // This process itself was stopped: it gives the others a moment to be seen.
+      if pause > 1_000_000_000 { return nil }
+      let status = own?.pointee ?? state.alone
+      // It may have entered a phase since `now`.
+      guard now > status.since else { return nil }
+      let silence = Double(now - status.since) / 1e9
+      let median = Watchdog.median(state.steps)
+      if silence > state.limits.end(status.phase, medianStep: median) {
+        guard let board = state.board else {
+          return (Watchdog.aloneText(status, silence), true, status.rank == 0)
+        }
+        if ck_claim(board.claim, UInt32(board.own + 1)) == 0 { return nil }
+        return (Diagnosis(board, now: now).text, true, true)
+      }
+      if let board = state.board, state.warnedSince != status.since,
+        silence > state.limits.warning(medianStep: median)
+      {
+        state.warnedSince = status.since
+        // One of them speaks: the first that is not itself the reason.
+        let diagnosis = Diagnosis(board, now: now)
+        if diagnosis.speaker == board.own { return (diagnosis.text, false, true) }
+      }
+      return nil
+    }
+    guard let report else { return }
+    if report.isEnd {
+      end(report.text, isFirst: report.isFirst)
+    } else {
+      say("swift-dist-train: warning: \(report.text)")
+    }
+  }
+
+  private func end(_ text: String, isFirst: Bool) {
+    // Where nobody sees the others, rank 0 speaks first.
+    if !isFirst { usleep(500_000) }
+    say(
+      "swift-dist-train: \(text)\n  Continue with --resume latest. If the work really takes that "
+        + "long, raise --hang-timeout.")
+    // Another host may know more than this one.
+    usleep(500_000)
+    _exit(Failure.Kind.rankLost.rawValue)
+  }
+
+  /// In one call, and through no lock that a stuck thread could hold.
+  private func say(_ text: String) {
+    let bytes = Array((text + "\n").utf8)
+    _ = write(2, bytes, bytes.count)
+  }
+
+  private static func aloneText(_ status: RankStatus, _ silence: Double) -> String {
+    "rank \(status.rank) (process \(status.process)) has been \(status.phase) for "
+      + "\(Int(silence)) s: another rank has not come so far"
+  }
+
+  private static func median(_ values: [Double]) -> Double {
+    values.isEmpty ? 0 : values.sorted()[values.count / 2]
+  }
+}

@@ -1,0 +1,22 @@
+/// Which checkpoints are kept when a new one has been written and verified.
+package struct Retention: Sendable, Equatable {
+  /// So many of the last.
+  let last: Int
+  /// Those with the best figures.
+  let best: [Int]
+  /// Every multiple of it, for ever.
+  let every: Int?
+
+  package init(last: Int, best: [Int], every: Int?) {
+    self.last = last
+    self.best = best
+    self.every = every
+  }
+
+  /// Those of `steps`, ascending, that are to go.
+  package func superfluous(_ steps: [Int]) -> [Int] {
+    steps.dropLast(last).filter { step in
+      !best.contains(step) && every.map { step % $0 != 0 } ?? true
+    }
+  }
+}

@@ -1,0 +1,155 @@
+import Basics
+import CKernels
+package import DataParallel
+import MPI
+import Reports
+
+/// `bench allreduce`: the trainer's own reduction beside `MPI_Allreduce` and a memory copy, in one
+/// run and on the same bytes.
+///
+/// What is measured is the product's path (`RunMemory`, `GradientReducer`), first with the result
+/// once a node, which is all that training needs, then with a copy of it in every rank's buffer,
+/// which is what MPI delivers.
+package final class AllreduceBenchmark {
+  private let group: RankGroup
+  private let arena: NodeArena
+  private let memory: RunMemory
+  private let reducer: GradientReducer
+  private let slot: Int
+  /// This rank's own buffer: MPI's operand, and where results are copied to.
+  private let buffer: AlignedBuffer<Float>
+
+  /// Seconds of one measurement, and how many are taken of each; the fastest counts.
+  private static let seconds = 0.02
+  private static let rounds = 5
+
+  /// 4 bytes to `largestBytes`, each 4 times the one before.
+  package static func sizes(upTo largestBytes: Int) -> [Int] {
+    Array(sequence(first: 4) { $0 * 4 <= largestBytes ? $0 * 4 : nil })
+  }
+
+  /// Collective: every rank.
+  package init(group: RankGroup, bytes: Int) throws {
+    self.group = group
+    group.own.enter(.measuring)
+    let count = bytes / 4
+    let division = WorkDivision(
+      topology: group.topology,
+      tree: CanonicalTree(
+        leafCount: group.size, groupSize: group.topology.ranksPerNode ?? group.size),
+      blocks: AllreduceBenchmark.blocks(count), bucketElements: group.bucketElements)
+    let sizes = NodeArena.Sizes(
+      parameters: count, stateSlots: 0,
+      gradientSlots: division.published(on: group.nodeIndex).count, leaves: group.size,
+      blocks: division.blocks.count, chunks: 0, buckets: division.buckets.count)
+    try group.agree {
+      try MemoryPlan(
+        rankBytes: bytes, localRanks: group.node.size, windowBytes: sizes.byteCount, dataBytes: 0
+      ).check()
+    }
+    let policy = WaitPolicy(group: group, cores: try Affinity(group).nodeCores)
+    arena = try group.agree { try NodeArena(group: group, sizes: sizes, policy: policy) }
+    memory = try RunMemory(arena: arena, division: division, group: group, policy: policy)
+    reducer = GradientReducer(
+      arena: arena, division: division, exchange: memory.exchange, position: group.position)
+    slot = division.firstSlot(of: group.position)
+    buffer = AlignedBuffer(count: count)
+  }
+
+  private static func blocks(_ count: Int) -> [Range<Int>] {
+    stride(from: 0, to: count, by: 4096).map { $0..<min($0 + 4096, count) }
+  }
+
+  /// Measures. Collective; the same line on every rank.
+  /// - Throws: `Failure.internalError` where a sum is wrong.
+  package func measure() throws -> String {
+    let (memory, reducer) = (memory, reducer)
+    let (parameters, target, count) = (arena.parameters, buffer.pointer, buffer.count)
+    let own = arena.gradientSlots[slot]
+    let operand = buffer.elements
+
+    func onceANode() throws {
+      try reducer.publishSlots()
+      try memory.gatherVotes()
+      try reducer.reduceSlices(keeps: false) { _, range, sum in
+        (parameters + range.lowerBound).update(from: sum, count: range.count)
+      } didFinish: {
+        try memory.startSharingParameters(bucket: $0)
+      }
+      try memory.gatherParameters()
+    }
+    func inEveryBuffer() throws {
+      try onceANode()
+      target.update(from: parameters, count: count)
+    }
+
+    for element in 0..<count { own[element] = AllreduceBenchmark.value(group.position, element) }
+    try inEveryBuffer()
+    try group.agree { try check(operand) }
+    for element in 0..<count { own[element] = 0 }
+    operand.update(repeating: 0)
+    let times = try fastest([
+      onceANode, inEveryBuffer, { try self.group.world.allreduce(operand, .sum) },
+      { target.update(from: parameters, count: count) },
+    ])
+    return line(buffer.byteCount, times)
+  }
+
+  /// What each rank holds: sums are exact in any order.
+  private static func value(_ position: Int, _ element: Int) -> Float {
+    Float((position * 7919 + element * 104_729) % 1000)
+  }
+
+  private func check(_ sums: UnsafeMutableBufferPointer<Float>) throws {
+    let wrong = sums.indices.first { element in
+      sums[element]
+        != (0..<group.size).reduce(0) { $0 + AllreduceBenchmark.value($1, element) }
+    }
+    if let wrong {
+      throw Failure.internalError("element \(wrong) of \(sums.count) has a wrong sum")
+    }
+  }
+
+  /// The slowest rank's seconds of each, taken in turn, so that a busy moment meets all of them.
+  private func fastest(_ bodies: [() throws -> Void]) throws -> [Double] {
+    let repetitions = try bodies.map { body in
+      let once = try slowest(of: body, repetitions: 3)
+      return max(2, min(100_000, Int(AllreduceBenchmark.seconds / max(once, 1e-9))))
+    }
+    var taken = bodies.map { _ in [Double]() }
+    for _ in 0..<AllreduceBenchmark.rounds {
+      for (index, body) in bodies.enumerated() {
+        taken[index].append(try slowest(of: body, repetitions: repetitions[index]))
+      }
+    }
+    return taken.map { $0.min() ?? 0 }
+  }
+
+  private func slowest(of body: () throws -> Void, repetitions: Int) throws -> Double {
+    try group.world.barrier()
+    let start = ck_monotonic_ns()
+    for _ in 0..<repetitions { try body() }
+    let seconds = Double(ck_monotonic_ns() - start) / 1e9 / Double(repetitions)
+    return try group.world.allreduce(value: seconds, .maximum)
+  }
+
+  private func line(_ bytes: Int, _ times: [Double]) -> String {
+    let (node, every, mpi, copy) = (times[0], times[1], times[2], times[3])
+    func microseconds(_ seconds: Double) -> String { Format.fixed(seconds * 1e6, 2) }
+    var words = [
+      "bytes=\(bytes)", "ranks=\(group.size)", "hosts=\(group.nodeCount)",
+      "node_us=\(microseconds(node))", "every_us=\(microseconds(every))",
+      "mpi_us=\(microseconds(mpi))", "copy_us=\(microseconds(copy))",
+      "node_gb_s=\(Format.fixed(Double(bytes) / node / 1e9, 3))",
+      "mpi_over_node=\(Format.fixed(mpi / node, 2))",
+      "mpi_over_every=\(Format.fixed(mpi / every, 2))",
+    ]
+    if group.nodeCount == 1 {
+      // R slots are read and one result is written; the copies of R ranks read and write R each.
+      let ranks = Double(group.size)
+      let limit = copy * (ranks + 1) / (2 * ranks)
+      words.append("of_limit=\(Format.fixed(limit / node, 2))")
+    }
+    return words.joined(separator: " ")
+  }
+}

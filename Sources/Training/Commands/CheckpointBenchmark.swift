@@ -1,0 +1,119 @@
+import Basics
+import CKernels
+package import DataParallel
+import Glibc
+import Reports
+
+/// `bench checkpoint`: what saving costs, beside plain peers of the same work in the same run.
+package enum CheckpointBenchmark {
+  /// Collective: every rank. Returns the line of results on the first rank.
+  package static func run(
+    group: RankGroup, flags: [String: String], configurationFile: String?, rounds: Int
+  ) throws -> String {
+    guard (1...1000).contains(rounds) else {
+      throw Failure.usage("rounds: \(rounds)", remedy: "Expected 1 … 1000.")
+    }
+    var job = try TrainingJob(group: group, flags: flags, configurationFile: configurationFile)
+    let run = try job.prepare(console: Console(mode: .off, isQuiet: true), purpose: .train)
+    _ = try run.trainer.trainStep()
+    var saves: [SaveReport] = []
+    var copies: [UInt64] = []
+    var plain: [UInt64] = []
+    for _ in 0..<rounds {
+      try group.onFirst {
+        let bytes = run.arena.savedBytes
+        copies.append(bytes.copyNanoseconds())
+        plain.append(try bytes.plainWriteNanoseconds(in: run.folder.path))
+      }
+      if let report = try run.trainer.saveNow() { saves.append(report) }
+    }
+    guard group.isFirst else { return "" }
+    run.folder.removeAll()
+    let written = try saves.map { try $0.outcome.get() }
+    let bytes = Double(written[0].byteCount)
+    let pause = median(saves.map(\.pauseNanoseconds))
+    let copy = median(copies)
+    let write = median(written.map(\.writeNanoseconds))
+    let pairs = zip(written, plain).map { Double($1) / Double($0.writeNanoseconds) }.sorted()
+    func rate(_ nanoseconds: UInt64) -> String {
+      Format.fixed(bytes / Double(nanoseconds) * 1e3, 0)
+    }
+    return [
+      "workload=\(run.configuration.model ?? "own")/\(run.configuration.data)",
+      "ranks=\(group.size)", "params=\(run.parameterCount)", "bytes=\(written[0].byteCount)",
+      "rounds=\(rounds)", "pause_ms=\(Format.fixed(Double(pause) / 1e6, 2))",
+      "copy_ms=\(Format.fixed(Double(copy) / 1e6, 2))",
+      "pause_copies=\(Format.fixed(Double(pause) / Double(copy), 2))",
+      "write_mb_s=\(rate(write))", "plain_mb_s=\(rate(median(plain)))",
+      "write_ratio=\(Format.fixed(pairs[pairs.count / 2], 3))",
+      "verify_mb_s=\(rate(median(written.map(\.verifyNanoseconds))))",
+    ].joined(separator: " ")
+  }
+
+  private static func median(_ values: [UInt64]) -> UInt64 { values.sorted()[values.count / 2] }
+}
+
+/// The bytes of a checkpoint's tensors, and a second place for them.
+private struct SavedBytes {
+  let arrays: [UnsafeMutablePointer<Float>]
+  let count: Int
+  private let copy: AlignedBuffer<Float>
+
+  init(arrays: [UnsafeMutablePointer<Float>], count: Int) {
+    self.arrays = arrays
+    self.count = count
+    copy = AlignedBuffer(count: max(1, arrays.count * count))
+  }
+
+  /// One thread's copy, into memory that was touched before.
+  func copyNanoseconds() -> UInt64 {
+    var start: UInt64 = 0
+    for _ in 0..<2 {
+      start = ck_monotonic_ns()
+      for (index, array) in arrays.enumerated() {
+        (copy.pointer + index * count).update(from: array, count: count)
+      }
+    }
+    return ck_monotonic_ns() - start
+  }
+
+  /// `dd bs=1M conv=fsync`.
+  func plainWriteNanoseconds(in folder: String) throws -> UInt64 {
+    let path = folder + "/.plain"
+    let start = ck_monotonic_ns()
+    let descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
+    guard descriptor >= 0 else { throw systemFailure(path) }
+    defer {
+      close(descriptor)
+      unlink(path)
+    }
+    for array in arrays {
+      let bytes = UnsafeRawBufferPointer(start: array, count: count * 4)
+      for place in stride(from: 0, to: bytes.count, by: 1 << 20) {
+        let piece = UnsafeRawBufferPointer(rebasing: bytes[place...].prefix(1 << 20))
+        guard write(descriptor, piece.baseAddress, piece.count) == piece.count else {
+          throw systemFailure(path)
+        }
+      }
+    }
+    guard fsync(descriptor) == 0 else { throw systemFailure(path) }
+    return ck_monotonic_ns() - start
+  }
+}
+
+extension NodeArena {
+  fileprivate var savedBytes: SavedBytes {
+    SavedBytes(arrays: [parameters] + state, count: sizes.parameters)
+  }
+}
+
+extension RunFolder {
+  /// Removes what a benchmark has made.
+  fileprivate func removeAll() {
+    for step in steps() { CheckpointFolder.delete(checkpointFolder.final(step)) }
+    for name in RunFolder.entries(of: checkpoints) { unlink("\(checkpoints)/\(name)") }
+    rmdir(checkpoints)
+    for name in RunFolder.entries(of: path) { unlink("\(path)/\(name)") }
+    rmdir(path)
+  }
+}

@@ -1,0 +1,59 @@
+import DataParallel
+import Testing
+
+@Suite struct DiagnosisTests {
+  private let now: UInt64 = 100_000_000_000
+
+  /// - Parameters:
+  ///   - seconds: since when it is in its phase.
+  ///   - beat: seconds since its watchdog looked.
+  private func status(
+    _ rank: Int32, _ phase: RankStatus.Phase, seconds: UInt64, isWaiting: Bool, beat: Double = 0.1
+  ) -> RankStatus {
+    var status = RankStatus()
+    status.rank = rank
+    status.process = 1000 + rank
+    status.phase = phase
+    status.since = now - seconds * 1_000_000_000
+    status.isWaiting = isWaiting
+    status.beat = now - UInt64(beat * 1e9)
+    return status
+  }
+
+  private func diagnosis(_ statuses: [RankStatus], others: [String] = []) -> Diagnosis {
+    Diagnosis(statuses, first: 0, host: "n1", otherHosts: others, now: now)
+  }
+
+  @Test func whoWaitsForNobodyIsNamed() {
+    let found = diagnosis([
+      status(4, .computing, seconds: 9, isWaiting: true),
+      status(5, .evaluating, seconds: 7, isWaiting: false),
+    ])
+    #expect(found.text == "rank 5 (process 1005) on n1 has been evaluating for 7 s")
+  }
+
+  @Test func aStoppedRankIsNamedThoughItsLastWordWasThatItWaits() {
+    let found = diagnosis([
+      status(0, .computing, seconds: 9, isWaiting: true, beat: 8),
+      status(1, .computing, seconds: 9, isWaiting: true),
+    ])
+    #expect(found.text.contains("rank 0 (process 1000) on n1 is stopped"))
+    #expect(!found.text.contains("rank 1"))
+    #expect(found.speaker == 1, "a stopped rank says nothing")
+  }
+
+  @Test func aHostWithoutACulpritNamesTheOthers() {
+    let waiting = [status(0, .reducing, seconds: 9, isWaiting: true)]
+    #expect(diagnosis(waiting, others: ["n2", "n3"]).text.contains("another host: n2, n3"))
+  }
+
+  @Test func limits() {
+    let limits = Watchdog.Limits()
+    #expect(limits.warning(medianStep: 0.1) == 10)
+    #expect(limits.warning(medianStep: 2) == 40)
+    #expect(limits.end(.computing, medianStep: 0.1) == 120)
+    #expect(limits.end(.reducing, medianStep: 3) == 300)
+    #expect(limits.end(.saving, medianStep: 0.1) == 600)
+    #expect(Watchdog.Limits(fixed: 5).end(.loading, medianStep: 3) == 5)
+  }
+}

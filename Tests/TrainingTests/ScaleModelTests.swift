@@ -1,0 +1,45 @@
+import Testing
+import Training
+
+@Suite struct ScaleModelTests {
+  /// 10 ms of compute, 1 ms of update, 4 MB of gradients.
+  private func model(
+    bandwidth: Double, latency: Double = 0, parameters: Int = 1_000_000
+  ) -> ScaleModel {
+    ScaleModel(
+      compute: 0.010, update: 0.001, parameters: parameters, bandwidth: bandwidth,
+      latency: latency)
+  }
+
+  @Test func oneHostPaysNoNetwork() {
+    #expect(model(bandwidth: 1).step(hosts: 1) == 0.011)
+    #expect(model(bandwidth: 1).efficiency(hosts: 1) == 1)
+  }
+
+  @Test func aFastNetworkLeavesComputeAndUpdate() {
+    #expect(abs(model(bandwidth: 1e15).step(hosts: 4) - 0.01025) < 1e-6)
+  }
+
+  @Test func aSlowLinkIsTheStep() {
+    // Two hosts send 200 MB of sums and 200 MB of parameters; two thirds of compute hide sums.
+    let seconds = model(bandwidth: 1e8, parameters: 100_000_000).step(hosts: 2)
+    #expect(abs(seconds - (0.010 + 2 - 0.010 * 2 / 3 + 2 + 0.0005)) < 1e-9)
+  }
+
+  @Test func theLastBucketIsNeverHidden() {
+    // All 2 MB are one bucket: sums and parameters each take 2 ms, though compute takes 10.
+    #expect(abs(model(bandwidth: 1e9).step(hosts: 2) - (0.010 + 0.002 + 0.002 + 0.0005)) < 1e-9)
+  }
+
+  @Test func latencyIsPaidThrice() {
+    let slow = model(bandwidth: 1e9, latency: 0.001).step(hosts: 8)
+    #expect(abs(slow - model(bandwidth: 1e9).step(hosts: 8) - 0.003) < 1e-9)
+  }
+
+  @Test func theDrawingShowsEveryNumberOfHosts() {
+    let picture = ScalePicture(model(bandwidth: 1e9), upTo: 20)
+    #expect(picture.hosts == [1, 2, 4, 8, 16])
+    #expect(picture.table.count == 6)
+    #expect(picture.svg.hasPrefix("<svg") && picture.svg.contains(">16</text>"))
+  }
+}
