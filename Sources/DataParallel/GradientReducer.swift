@@ -174,7 +174,7 @@ package final class GradientReducer {
         let range = division.blocks[block]
         for addition in plan.additions.dropLast() { add(addition, range, inboxOffset: inboxOffset) }
         let last = plan.additions.last
-        let target = keeps ? Place.slot(0) : last?.target ?? plan.result
+        let target = keeps ? ReductionPlan.Place.slot(0) : last?.target ?? plan.result
         body(
           block, range,
           LastAddition(

@@ -164,6 +164,7 @@ package struct Coordinator {
       saves = best.contains { $0.step == step }
     }
     if let settings = schedule.plateau {
+      let isHigherBetter = configuration.monitor.isBetterWhenHigher
       plateau?.observe(value, isBetterWhenHigher: isHigherBetter, settings: settings)
     }
     let verdict = stopping?.observe(value, step: step)

@@ -20,7 +20,7 @@ package enum Loss: Sendable, Equatable {
 
   /// Whether targets are class indices (`Int32`) rather than values (`Float`).
   package var takesClasses: Bool {
-    if case .elements = self { false } else { true }
+    if case .classes = self { true } else { false }
   }
 
   /// Whether targets are probabilities: outside 0 … 1 the loss has no minimum or no meaning.
@@ -42,7 +42,7 @@ package enum Loss: Sendable, Equatable {
     let settings: ClassSettings
     switch self {
     case .classes(.crossEntropy(let own)), .distributions(.crossEntropy(let own)): settings = own
-    case .classes(.hinge), .distributions(.divergence): settings = ClassSettings()
+    case .classes, .distributions(.divergence): settings = ClassSettings()
     case .elements: return
     }
     let classes = output[output.rank - 1]

@@ -44,7 +44,8 @@ package final class AllreduceBenchmark {
       blocks: division.blocks.count, chunks: 0, buckets: division.buckets.count)
     try group.agree {
       try MemoryPlan(
-        rankBytes: bytes, localRanks: group.node.size, windowBytes: sizes.byteCount, dataBytes: 0
+        rankBytes: bytes, localRanks: group.node.size, windowBytes: sizes.byteCount, stagingBytes: 0,
+        dataBytes: 0
       ).check()
     }
     let policy = WaitPolicy(group: group, cores: try Affinity(group).nodeCores)
@@ -71,8 +72,13 @@ package final class AllreduceBenchmark {
     func onceANode() throws {
       try reducer.publishSlots()
       try memory.gatherVotes()
-      try reducer.reduceSlices(keeps: false) { _, range, sum in
-        (parameters + range.lowerBound).update(from: sum, count: range.count)
+      try reducer.reduceSlices(keeps: false) { _, range, addition in
+        let result = parameters + range.lowerBound
+        if let right = addition.right {
+          ck_add(result, addition.left, right, range.count)
+        } else {
+          result.update(from: addition.left, count: range.count)
+        }
       } didFinish: {
         try memory.startSharingParameters(bucket: $0)
       }
