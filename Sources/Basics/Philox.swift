@@ -14,6 +14,9 @@ package struct Philox: Sendable {
     case dropout = 5
     case sampling = 6
     case gradientNoise = 7
+    case window = 8
+    case masking = 9
+    case evaluationMasking = 10
     case test = 99
   }
 

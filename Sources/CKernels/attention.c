@@ -1,9 +1,10 @@
 #include "attention.h"
 #include "small_product.h"
+#include "vectors.h"
 
 // A head at a time: its queries, keys and values are copied together and padded to 16 columns, then
-// blocks of 64 queries meet all keys they see. Only such a block's weights are ever in memory.
-#define BLOCK 64
+// blocks of 32 queries meet all keys they see. Only such a block's weights are ever in memory.
+#define BLOCK 32
 
 CK_INLINE size_t padded(size_t n) { return (n + 15) / 16 * 16; }
 CK_INLINE size_t least(size_t a, size_t b) { return a < b ? a : b; }
@@ -12,7 +13,8 @@ size_t ck_attention_scratch(ck_attention_shape s, int backward) {
   size_t rows = s.length * padded(s.width), across = padded(s.width) * padded(s.length);
   size_t block = BLOCK * padded(s.length), queries = BLOCK * padded(s.width);
   // Forward: q, kᵀ, v, weights, result. Backward: q, kᵀ, k, vᵀ, dout, dk, dv, two blocks, dq.
-  return backward ? 5 * rows + 2 * across + 2 * block + queries : 2 * rows + across + block + queries;
+  return backward ? 5 * rows + 2 * across + 2 * block + queries
+                  : 2 * rows + across + block + queries;
 }
 
 // [length, width] out of rows of `stride`, padded with zeros, times `scale`.
@@ -25,14 +27,31 @@ CK_INLINE void gather_rows(const float *from, size_t stride, float *to, size_t l
   }
 }
 
-// The same transposed: [width, padded length].
-CK_INLINE void gather_columns(const float *from, size_t stride, float *to, size_t length,
-                              size_t width) {
-  size_t columns = padded(length);
-  for (size_t c = 0; c < width; c++)
-    for (size_t t = length; t < columns; t++) to[c * columns + t] = 0;
-  for (size_t t = 0; t < length; t++)
-    for (size_t c = 0; c < width; c++) to[c * columns + t] = from[t * stride + c];
+// 16 rows of 16: four times, row i and row i + 8 are dealt out alternately to rows 2i and 2i + 1.
+CK_INLINE void transpose_16(ck_f16 m[16]) {
+  for (int round = 0; round < 4; round++) {
+    ck_f16 next[16];
+    for (int i = 0; i < 8; i++) {
+      next[2 * i] = __builtin_shufflevector(m[i], m[i + 8], 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5,
+                                            21, 6, 22, 7, 23);
+      next[2 * i + 1] = __builtin_shufflevector(m[i], m[i + 8], 8, 24, 9, 25, 10, 26, 11, 27, 12,
+                                                28, 13, 29, 14, 30, 15, 31);
+    }
+    for (int i = 0; i < 16; i++) m[i] = next[i];
+  }
+}
+
+// [length, padded width] to [padded width, padded length], padded with zeros.
+CK_INLINE void transpose_head(const float *from, float *to, size_t length, size_t width) {
+  size_t columns = padded(length), across = padded(width);
+  for (size_t t = 0; t < length; t += 16)
+    for (size_t c = 0; c < across; c += 16) {
+      ck_f16 m[16];
+      for (size_t i = 0; i < 16; i++)
+        m[i] = t + i < length ? ck_load16(from + (t + i) * across + c) : (ck_f16)0.0f;
+      transpose_16(m);
+      for (size_t i = 0; i < 16; i++) ck_store16(to + (c + i) * columns + t, m[i]);
+    }
 }
 
 CK_INLINE void scatter_rows(const float *from, float *to, size_t stride, size_t length,
@@ -66,7 +85,8 @@ CK_INLINE void block_softmax(float *weights, size_t columns, size_t rows, size_t
 }
 
 // The gradient of the weights to that of the scores, in place.
-CK_INLINE void block_softmax_backward(const float *weights, float *d, size_t columns, size_t rows) {
+CK_INLINE void block_softmax_backward(const float *weights, float *d, size_t columns,
+                                      size_t rows) {
   for (size_t r = 0; r < rows; r++, weights += columns, d += columns) {
     ck_f16 sum = 0.0f;
     for (size_t j = 0; j < columns; j += 16) sum += ck_load16(weights + j) * ck_load16(d + j);
@@ -86,16 +106,17 @@ CK_CLONES void ck_attention(const float *qkv, float *out, ck_attention_shape s, 
       const float *from = qkv + sample * s.length * stride + head * s.width;
       float *to = out + (sample * s.length * s.heads + head) * s.width;
       gather_rows(from, stride, q, s.length, s.width, scale);
-      gather_columns(from + s.heads * s.width, stride, kt, s.length, s.width);
+      gather_rows(from + s.heads * s.width, stride, v, s.length, s.width, 1);
+      transpose_head(v, kt, s.length, s.width);
       gather_rows(from + 2 * s.heads * s.width, stride, v, s.length, s.width, 1);
       for (size_t first = 0; first < s.length; first += BLOCK) {
         size_t rows = least(BLOCK, s.length - first);
         size_t seen = s.is_causal ? first + rows : s.length, seen16 = padded(seen);
-        small_product(rows, seen16, s.width, (ck_strided){q + first * columns, columns, 1}, kt,
-                      keys, weights, seen16, 0);
+        ck_small_product(rows, seen16, s.width, (ck_strided){q + first * columns, columns, 1}, kt,
+                         keys, weights, seen16, 0);
         block_softmax(weights, seen16, rows, first, s.length, s.is_causal);
-        small_product(rows, columns, seen, (ck_strided){weights, seen16, 1}, v, columns, result,
-                      columns, 0);
+        ck_small_product(rows, columns, seen, (ck_strided){weights, seen16, 1}, v, columns,
+                         result, columns, 0);
         scatter_rows(result, to + first * s.heads * s.width, s.heads * s.width, rows, s.width, 0);
       }
     }
@@ -120,8 +141,11 @@ CK_CLONES void ck_attention_backward(const float *qkv, const float *dout, float 
       float *to = dqkv + place;
       gather_rows(from, stride, q, s.length, s.width, scale);
       gather_rows(from + across, stride, k, s.length, s.width, scale);
-      gather_columns(from + across, stride, kt, s.length, s.width);
-      gather_columns(from + 2 * across, stride, vt, s.length, s.width);
+      // The places of gradients take keys and values on their way.
+      gather_rows(from + across, stride, dk, s.length, s.width, 1);
+      transpose_head(dk, kt, s.length, s.width);
+      gather_rows(from + 2 * across, stride, dv, s.length, s.width, 1);
+      transpose_head(dv, vt, s.length, s.width);
       gather_rows(dout + (sample * s.length * s.heads + head) * s.width, across, d, s.length,
                   s.width, 1);
       memset(dk, 0, rows_count * sizeof(float));
@@ -130,18 +154,18 @@ CK_CLONES void ck_attention_backward(const float *qkv, const float *dout, float 
         size_t rows = least(BLOCK, s.length - first);
         size_t seen = s.is_causal ? first + rows : s.length, seen16 = padded(seen);
         const float *block_q = q + first * columns, *block_d = d + first * columns;
-        small_product(rows, seen16, s.width, (ck_strided){block_q, columns, 1}, kt, keys, weights,
-                      seen16, 0);
+        ck_small_product(rows, seen16, s.width, (ck_strided){block_q, columns, 1}, kt, keys,
+                         weights, seen16, 0);
         block_softmax(weights, seen16, rows, first, s.length, s.is_causal);
-        small_product(rows, seen16, s.width, (ck_strided){block_d, columns, 1}, vt, keys, dscores,
-                      seen16, 0);
-        small_product(seen, columns, rows, (ck_strided){weights, 1, seen16}, block_d, columns, dv,
-                      columns, 1);
+        ck_small_product(rows, seen16, s.width, (ck_strided){block_d, columns, 1}, vt, keys,
+                         dscores, seen16, 0);
+        ck_small_product(seen, columns, rows, (ck_strided){weights, 1, seen16}, block_d, columns,
+                         dv, columns, 1);
         block_softmax_backward(weights, dscores, seen16, rows);
-        small_product(seen, columns, rows, (ck_strided){dscores, 1, seen16}, block_q, columns, dk,
-                      columns, 1);
-        small_product(rows, columns, seen, (ck_strided){dscores, seen16, 1}, k, columns, dq,
-                      columns, 0);
+        ck_small_product(seen, columns, rows, (ck_strided){dscores, 1, seen16}, block_q, columns,
+                         dk, columns, 1);
+        ck_small_product(rows, columns, seen, (ck_strided){dscores, seen16, 1}, k, columns,
+                         dq, columns, 0);
         scatter_rows(dq, to + first * stride, stride, rows, s.width, accumulate);
       }
       scatter_rows(dk, to + across, stride, s.length, s.width, accumulate);

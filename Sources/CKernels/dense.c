@@ -30,3 +30,16 @@ CK_CLONES void ck_copy_rows(const float *restrict from, size_t from_stride, floa
     }
   }
 }
+
+CK_CLONES void ck_exchange_axes(const float *in, float *out, size_t outer, size_t a, size_t middle,
+                                size_t b, size_t inner, int accumulate) {
+  for (size_t o = 0; o < outer; o++)
+    for (size_t i = 0; i < a; i++)
+      for (size_t m = 0; m < middle; m++)
+        for (size_t j = 0; j < b; j++) {
+          const float *source = in + (((o * a + i) * middle + m) * b + j) * inner;
+          float *target = out + (((o * b + j) * middle + m) * a + i) * inner;
+          for (size_t k = 0; k < inner; k++)
+            target[k] = accumulate ? target[k] + source[k] : source[k];
+        }
+}

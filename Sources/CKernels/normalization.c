@@ -15,7 +15,8 @@ CK_INLINE float row_product(const float *a, const float *b, float shift, size_t 
   size_t i = 0;
   for (; i + 16 <= n; i += 16) sum += (ck_load16(a + i) - shift) * (ck_load16(b + i) - shift);
   if (i < n)
-    sum += (ck_load_tail(a + i, n - i, shift) - shift) * (ck_load_tail(b + i, n - i, shift) - shift);
+    sum +=
+        (ck_load_tail(a + i, n - i, shift) - shift) * (ck_load_tail(b + i, n - i, shift) - shift);
   return ck_sum16(sum);
 }
 

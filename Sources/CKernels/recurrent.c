@@ -5,7 +5,7 @@
 // Rows of gates are [length, samples], each of blocks padded to 16 columns. The input's product
 // fills one window of blocks and the state's product another: the same for RNN and LSTM; for GRU
 // the first and the last three of n, r, z, n', because its reset gate comes between x's and h's
-// part of n. Products run over the cache in `small_product`, at the speed of oneDNN's (measured
+// part of n. Products run over the cache in `ck_small_product`, at the speed of oneDNN's (measured
 // 115 GFLOP/s for 64×128×512) and without its calls for every step.
 
 typedef struct {
@@ -114,11 +114,11 @@ CK_CLONES void ck_recurrent(const float *x, ck_recurrent_weights w, float *y,
       memcpy(inputs + b * in, x + (b * s.length + t) * s.inputs, s.inputs * sizeof(float));
       memcpy(g + b * row, bias, row * sizeof(float));
     }
-    small_product(s.samples, gates, s.inputs, (ck_strided){inputs, in, 1}, weight_ih, gates, g,
-                  row, 1);
+    ck_small_product(s.samples, gates, s.inputs, (ck_strided){inputs, in, 1}, weight_ih, gates,
+                     g, row, 1);
     if (t > 0)
-      small_product(s.samples, gates, s.hidden, (ck_strided){before, h, 1}, weight_hh, gates,
-                    g + window, row, 1);
+      ck_small_product(s.samples, gates, s.hidden, (ck_strided){before, h, 1}, weight_hh, gates,
+                       g + window, row, 1);
     for (size_t b = 0; b < s.samples; b++) {
       float *cells = m.cells + (t * s.samples + b) * h;
       if (s.cell == ck_rnn) rnn_forward(g + b * row, state + b * h, h);
@@ -171,11 +171,12 @@ CK_CLONES void ck_recurrent_backward(const float *dy, ck_recurrent_weights w,
       if (s.cell == ck_gru) gru_backward(g + b * row, before + b * h, dh + b * h, h);
     }
     if (t > 0)
-      small_product(s.samples, h, gates, (ck_strided){g + window, row, 1}, weight_hh, h, dh, h, 1);
+      ck_small_product(s.samples, h, gates, (ck_strided){g + window, row, 1}, weight_hh, h, dh, h,
+                       1);
   }
   if (d.x) {
     pad_weight(w.weight_ih, weight_ih, layout.input_order, layout.gates, s.hidden, s.inputs);
-    small_product(rows, in, gates, (ck_strided){m.gates, row, 1}, weight_ih, in, dx, in, 0);
+    ck_small_product(rows, in, gates, (ck_strided){m.gates, row, 1}, weight_ih, in, dx, in, 0);
     for (size_t t = 0; t < s.length; t++)
       for (size_t b = 0; b < s.samples; b++)
         for (size_t i = 0; i < s.inputs; i++) {
@@ -185,12 +186,13 @@ CK_CLONES void ck_recurrent_backward(const float *dy, ck_recurrent_weights w,
         }
   }
   if (d.weight_ih) {
-    small_product(gates, in, rows, (ck_strided){m.gates, 1, row}, m.inputs, in, sums, in, 0);
+    ck_small_product(gates, in, rows, (ck_strided){m.gates, 1, row}, m.inputs, in, sums, in, 0);
     unpad_weight(sums, d.weight_ih, layout.input_order, layout.gates, s.hidden, s.inputs,
                  d.adds_weight_ih);
   }
   if (d.weight_hh) {
-    small_product(gates, h, rows, (ck_strided){m.gates + window, 1, row}, m.states, h, sums, h, 0);
+    ck_small_product(gates, h, rows, (ck_strided){m.gates + window, 1, row}, m.states, h, sums,
+                     h, 0);
     unpad_weight(sums, d.weight_hh, in_order, layout.gates, s.hidden, s.hidden, d.adds_weight_hh);
   }
   if (d.bias_ih)

@@ -4,6 +4,12 @@ import Basics
 package enum DataTask: String, Codable, Sendable {
   case classification
   case regression
+  /// The next token of a text.
+  case languageModel = "language-model"
+  /// Hidden tokens of a text.
+  case maskedLanguageModel = "masked-language-model"
+
+  package var isText: Bool { self == .languageModel || self == .maskedLanguageModel }
 }
 
 /// What the user says about the data beside its name.
@@ -12,6 +18,11 @@ package struct DataOptions: Codable, Sendable {
   package var target: String?
   /// Overrides what the target's type suggests.
   package var task: DataTask?
+  /// How a text becomes tokens.
+  package var tokenizer = TextDescription.Tokenizer.char
+  /// Tokens of a window of a text.
+  package var context = DataOptions.defaultContext
+  package static let defaultContext = 64
   /// Rows to judge with at the end, in any accepted form.
   package var testData: String?
   /// Rows to choose by, instead of a share of the training rows.
@@ -80,8 +91,15 @@ private func partReaders(
   case _ where spec.split(separator: ":").first == "synthetic-regression":
     return [.train: try SyntheticRegression(spec, hasTargets: options.requireTarget)]
   case _ where spec == "bible" || spec.hasSuffix(".txt"):
-    throw Failure.usage(
-      "\(spec): text is not built yet", remedy: "Try --data digits, or a table: --data FILE.csv")
+    if let task = options.task, !task.isText {
+      throw Failure.usage(
+        "\(spec): a text has no targets for \(task.rawValue)",
+        remedy: "--task language-model or masked-language-model.")
+    }
+    let part = TextPart(
+      name: spec, tokenizer: options.tokenizer, window: options.context,
+      isMasked: options.task == .maskedLanguageModel)
+    return [.train: part]
   case _ where spec.hasSuffix(".npz"):
     throw Failure.badData(
       "\(spec): expected single arrays, found an archive", remedy: "numpy.save x.npy and y.npy.")
@@ -98,7 +116,7 @@ private func partReaders(
       "\(spec): neither a data set nor a file of a known kind",
       remedy: """
         Accepted: digits, diabetes, fashion-mnist, synthetic-regression:features=64,samples=200000,
-        a folder of IDX files, x.npy,y.npy, or table.csv with --target COLUMN.
+        bible, text.txt, a folder of IDX files, x.npy,y.npy, or table.csv with --target COLUMN.
         """)
   }
 }

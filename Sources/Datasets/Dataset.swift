@@ -54,6 +54,13 @@ package struct Dataset: @unchecked Sendable {
     }
   }
 
+  /// The tokens of a part that is text.
+  package func tokens(_ part: DatasetPart) -> UnsafeBufferPointer<UInt16> {
+    UnsafeBufferPointer(
+      start: section(part).features.assumingMemoryBound(to: UInt16.self),
+      count: description.text?.tokens[part] ?? 0)
+  }
+
   /// The class of one row. The target must be classes.
   package func copyClass(row: Int, part: DatasetPart) -> Int32 {
     checked(row, part).targets.load(fromByteOffset: 4 * row, as: Int32.self)

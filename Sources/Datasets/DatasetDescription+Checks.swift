@@ -41,9 +41,20 @@ extension DatasetDescription {
       featureType == other.featureType && divisor == other.divisor, "features are",
       "\(featureType.rawValue) divided by \(divisor)",
       "\(other.featureType.rawValue) divided by \(other.divisor)")
+    try require(
+      text.map { [$0.tokenizer.rawValue, "\($0.isMasked)"] }
+        == other.text.map { [$0.tokenizer.rawValue, "\($0.isMasked)"] },
+      "samples are", sampleKind, other.sampleKind)
     if hasTargets {
       try require(target == other.target, "the target is", target.summary, other.target.summary)
     }
+  }
+}
+
+extension DatasetDescription {
+  /// For messages: `rows`, or `masked text by char`.
+  private var sampleKind: String {
+    text.map { "\($0.isMasked ? "masked " : "")text by \($0.tokenizer.rawValue)" } ?? "rows"
   }
 }
 

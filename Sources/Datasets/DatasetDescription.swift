@@ -1,12 +1,20 @@
 import Basics
 
-/// How features are kept in memory: bytes stay bytes, every other number becomes a float.
+/// How features are kept in memory: bytes stay bytes, tokens are numbered in 16 bits, every other
+/// number becomes a float.
 package enum FeatureType: String, Codable, Sendable {
   case uint8
   case float32
+  case token
 
   /// Bytes of one feature.
-  package var byteCount: Int { self == .uint8 ? 1 : 4 }
+  package var byteCount: Int {
+    switch self {
+    case .uint8: 1
+    case .token: 2
+    case .float32: 4
+    }
+  }
 }
 
 /// The parts a data set may have: rows to learn from, to choose by, and to judge with at the end.
@@ -52,6 +60,8 @@ package struct DatasetDescription: Codable, Equatable, Sendable {
   package var rows: [DatasetPart: Int]
   /// Bytes of all files read, so that hosts with different copies notice.
   package var sourceBytes: Int
+  /// Where samples are windows of a text.
+  package var text: TextDescription?
 
   /// Features of one row.
   package var featureCount: Int { Shape(featureShape).count }
@@ -79,6 +89,11 @@ package struct DatasetDescription: Codable, Equatable, Sendable {
     }
     let sections = DatasetPart.allCases.map { part in
       let rows = rows[part] ?? 0
+      if let text {
+        // Windows overlap in one stream of tokens, which are the targets too.
+        let tokens = take((text.tokens[part] ?? 0) * featureType.byteCount)
+        return Section(rows: rows, features: tokens, targets: tokens)
+      }
       let features = take(rows * featureCount * featureType.byteCount)
       return Section(
         rows: rows, features: features, targets: take(hasTargets ? rows * target.byteCount : 0))
@@ -89,7 +104,7 @@ package struct DatasetDescription: Codable, Equatable, Sendable {
 
 extension DatasetPart {
   /// The position in the memory layout.
-  var order: Int {
+  package var order: Int {
     switch self {
     case .train: 0
     case .validation: 1

@@ -60,9 +60,13 @@ struct PartedSource: DatasetSource {
       if let reference { try own.requireMatch(reference) }
       var merged = whole ?? own
       merged.rows[part] = own.rows[.train]
+      merged.text?.tokens[part] = own.text?.tokens[.train]
       if whole == nil {
         merged.name = name
-        if part != .train { merged.rows[.train] = nil }
+        if part != .train {
+          merged.rows[.train] = nil
+          merged.text?.tokens[.train] = nil
+        }
       } else {
         merged.sourceBytes += own.sourceBytes
       }

@@ -84,6 +84,19 @@ extension Tensor {
     applying(Attention(heads: heads, isCausal: causal), layer: layer)
   }
 
+  /// Elements `range` of one axis, which is not the batch.
+  public func slice(_ range: Range<Int>, axis: Int) -> Tensor {
+    applying(Slice(axis: axis, range: range))
+  }
+
+  /// Two axes exchanged, neither the batch.
+  public func transposed(_ first: Int, _ second: Int) -> Tensor {
+    applying(Transpose(first, second))
+  }
+
+  /// A·B of the last two axes: `[batch, …, M, K]` and `[batch, …, K, N]` → `[batch, …, M, N]`.
+  public func multiplied(by other: Tensor) -> Tensor { applying(BatchedProduct(), [other]) }
+
   /// One recurrent layer over `[batch, T, inputs]` with PyTorch's four parameters.
   package func recurrent(
     _ cell: Recurrent.Cell, weights: [Tensor], lastOnly: Bool, layer: String

@@ -40,8 +40,7 @@ final class LeafWorker {
         return
       }
       for (sample, position) in samples.enumerated() {
-        assembler.copy(
-          row: sampler.row(batch, position), part: .train, to: sample, of: plans)
+        assembler.copy(sampler.sample(batch, position), to: sample, of: plans)
       }
       let plan = try plans.training(
         batch: samples.count, parameters: arena.parameters, gradients: gradient)
@@ -54,62 +53,5 @@ final class LeafWorker {
     arena.own.pointee.wantsStop = ck_signal_received() != 0
     arena.own.pointee.computeNanoseconds = ck_monotonic_ns() - start
     return batch.count
-  }
-}
-
-/// Which samples a step trains on: the epoch's keyed order, cut into batches. Any rank knows any
-/// position of any step, so a resume needs no more than the step's number.
-final class EpochSampler {
-  struct Batch {
-    let epoch: Int
-    /// First position in the epoch's order.
-    let start: Int
-    let count: Int
-    fileprivate let order: EpochOrder
-  }
-
-  private let split: DataSplit
-  private let seed: UInt64
-  private let shuffles: Bool
-  private let batchCount: Int
-  let stepsPerEpoch: Int
-  private var current: EpochOrder?
-  private var currentEpoch = -1
-
-  init(split: DataSplit, seed: UInt64, shuffles: Bool, batchCount: Int, stepsPerEpoch: Int) {
-    self.split = split
-    self.seed = seed
-    self.shuffles = shuffles
-    self.batchCount = batchCount
-    self.stepsPerEpoch = stepsPerEpoch
-  }
-
-  func batch(step: Int) -> Batch {
-    let epoch = step / stepsPerEpoch
-    let start = step % stepsPerEpoch * batchCount
-    return Batch(
-      epoch: epoch, start: start, count: min(batchCount, split.trainCount - start),
-      order: order(of: epoch))
-  }
-
-  /// Samples of all steps before `step`.
-  func samplesBefore(step: Int) -> Int {
-    let (epochs, rest) = step.quotientAndRemainder(dividingBy: stepsPerEpoch)
-    let perEpoch = min(split.trainCount, stepsPerEpoch * batchCount)
-    return epochs * perEpoch + min(rest * batchCount, perEpoch)
-  }
-
-  /// The data set's row at `position` of the batch.
-  func row(_ batch: Batch, _ position: Int) -> Int {
-    split.trainRow(at: batch.order(batch.start + position))
-  }
-
-  private func order(of epoch: Int) -> EpochOrder {
-    if let current, epoch == currentEpoch { return current }
-    let order = EpochOrder(
-      count: split.trainCount, seed: seed, epoch: epoch, shuffle: shuffles)
-    current = order
-    currentEpoch = epoch
-    return order
   }
 }

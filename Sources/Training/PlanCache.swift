@@ -26,17 +26,19 @@ package final class PlanCache {
 
   /// - Parameters:
   ///   - sampleShape: features of one sample.
+  ///   - vocabulary: where they are tokens.
   ///   - training: batch sizes of the leaves this rank computes.
   ///   - evaluation: batch sizes of the evaluation chunks.
   /// - Throws: `Failure` where the model does not fit the data.
   package init(
-    model: any Model, sampleShape: [Int], loss: Loss, engine: ComputeEngine, training: Set<Int>,
+    model: any Model, sampleShape: [Int], vocabulary: Int? = nil, loss: Loss, engine: ComputeEngine,
+    training: Set<Int>,
     evaluation: Set<Int>
   ) throws {
     func plan(_ batch: Int, _ mode: Plan.Mode) throws -> Plan {
       try Plan(
-        input: Shape([batch] + sampleShape), loss: loss, mode: mode, engine: engine,
-        keepsOutput: false, model: { model($0) })
+        input: Shape([batch] + sampleShape), vocabulary: vocabulary, loss: loss, mode: mode,
+        engine: engine, keepsOutput: false, model: { model($0) })
     }
     for batch in training where batch > 0 {
       plans[Key(batch: batch, isTraining: true)] = try plan(batch, .training)

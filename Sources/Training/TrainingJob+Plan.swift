@@ -14,9 +14,10 @@ extension TrainingJob {
   ) throws -> LoadedData {
     let choice: LoadedData.StandardizationChoice =
       standardization.map { .stored($0) } ?? (configuration.standardize ? .compute : .none)
+    let options = try group.agree { try configuration.dataOptions(modelFile: modelFile) }
     return try LoadedData(
-      group: group, spec: configuration.data, options: configuration.dataOptions(),
-      split: configuration.split, standardize: choice)
+      group: group, spec: configuration.data, options: options, split: configuration.split,
+      standardize: choice)
   }
 
   func makeModel(
@@ -54,13 +55,15 @@ extension TrainingJob {
     let evaluated = [data.split.validationCount, data.dataset.rows(.test)]
     let plans = try PlanCache(
       model: model, sampleShape: data.description.featureShape,
+      vocabulary: data.description.vocabularyCount,
       loss: configuration.makeLoss(for: data.description), engine: engine, training: training,
       evaluation: evaluated.reduce(into: []) {
-        $0.formUnion(Evaluator.chunkSizes($1, chunk: configuration.evalBatch))
+        $0.formUnion(Evaluator.chunkSizes($1, chunk: configuration.evaluationChunk))
       })
-    if plans.outputCount != data.description.outputCount {
+    let outputs = data.description.outputCount * data.description.targetPositions
+    if plans.outputCount != outputs {
       throw Failure.usage(
-        "the model has \(plans.outputCount) outputs, the data needs \(data.description.outputCount)",
+        "the model has \(plans.outputCount) outputs, the data needs \(outputs)",
         remedy: "Change the model's last layer.")
     }
     let division = WorkDivision(
@@ -75,7 +78,8 @@ extension TrainingJob {
       stateSlots: configuration.stateNames(of: optimizer).count,
       gradientSlots: max(1, division.published(on: group.nodeIndex).count), leaves: tree.leafCount,
       blocks: plans.layout.blocks.count,
-      chunks: evaluated.map { Evaluator.chunkCount($0, chunk: configuration.evalBatch) }.max() ?? 0,
+      chunks: evaluated.map { Evaluator.chunkCount($0, chunk: configuration.evaluationChunk) }.max()
+        ?? 0,
       buckets: division.buckets.count)
     let reduction = group.topology.nodes[group.nodeIndex].map {
       GradientReducer.byteCount(division, position: $0, parameters: plans.layout.arenaCount)
@@ -99,7 +103,8 @@ extension TrainingJob {
   ) throws -> Trainer {
     let trainCount = data.split.trainCount
     let sampler = EpochSampler(
-      split: data.split, seed: configuration.seed, shuffles: !configuration.noShuffle,
+      split: data.split, text: data.description.text, seed: configuration.seed,
+      shuffles: !configuration.noShuffle,
       batchCount: configuration.batchCount(trainCount: trainCount),
       stepsPerEpoch: configuration.stepsPerEpoch(trainCount: trainCount))
     let loss = try group.agree {
@@ -107,7 +112,7 @@ extension TrainingJob {
       try data.checkTargets(for: loss)
       return loss
     }
-    let assembler = BatchAssembler(data: data, loss: loss)
+    let assembler = BatchAssembler(data: data, loss: loss, seed: configuration.seed)
     let totalSteps = configuration.totalSteps(trainCount: trainCount)
     let (planned, keepEvery) = try group.agree {
       let schedule = try configuration.makeSchedule(trainCount: trainCount)
@@ -167,7 +172,7 @@ extension TrainingJob {
         optimizer: built.optimizer, rules: built.rules),
       evaluator: Evaluator(
         memory: memory, group: group, plans: built.plans, assembler: assembler,
-        chunkSize: configuration.evalBatch),
+        chunkSize: configuration.evaluationChunk),
       rows: (.validation(data.split), .test(data.dataset)), coordinator: coordinator,
       journal: journal, checkpointer: checkpointer, staging: staging, firstStep: firstStep)
   }

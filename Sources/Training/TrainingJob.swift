@@ -75,8 +75,8 @@ package struct TrainingJob {
     modelFile = try readModelFile(resumed: nil, console: console)
     let asked = sources.configuration
     let (description, trainCount) = try group.agree {
-      let description = try datasetSource(named: asked.data, options: asked.dataOptions())
-        .describe()
+      let options = try asked.dataOptions(modelFile: modelFile)
+      let description = try datasetSource(named: asked.data, options: options).describe()
       return (description, try asked.split(description).trainCount)
     }
     return sources.describe(try resolve(description, trainCount: trainCount))
@@ -152,7 +152,8 @@ package struct TrainingJob {
         ranksPerNode: group.topology.ranksPerNode)
       let model = try makeModel(configuration, description)
       let parameters = try Plan.parameterCount(
-        input: Shape([1] + description.featureShape), model: { model($0) })
+        input: Shape([1] + description.featureShape), vocabulary: description.vocabularyCount,
+        model: { model($0) })
       try MemoryPlan.check(parameters: parameters)
       let samples =
         configuration.batchCount(trainCount: trainCount) / configuration.tree().leafCount

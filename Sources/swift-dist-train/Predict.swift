@@ -5,8 +5,10 @@ import Training
 
 struct Predict: ParsableCommand, RankCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Predictions of a trained model, one row a sample.",
+    abstract: "Predictions of a trained model, one row a sample, or a text's continuation.",
     discussion: """
+      With --prompt a language model continues it, on standard output.
+
       FILE.npy holds the model's outputs as float32 [rows, outputs]: logits of a classification, \
       values of a regression. FILE.csv holds the class and the probability of every class, or the \
       values. Data to predict needs no target column.
@@ -19,14 +21,34 @@ struct Predict: ParsableCommand, RankCommand {
   @Option(help: "A split of the run's own data: test, val or train.")
   var split: String?
   @Option(help: ArgumentHelp("Where to write.", valueName: "file.csv|.npy"))
-  var output: String
+  var output: String?
+  @Option(help: "The beginning of a text.")
+  var prompt: String?
+  @Option(help: "Tokens to add to it.")
+  var tokens = 200
+  @Option(help: "Divides the scores: below 1 likely tokens win more often, 0 takes the likeliest.")
+  var temperature = 1.0
+  @Option(help: "Draw from the k likeliest tokens alone.")
+  var topK: Int?
+  @Option(help: "Another seed draws other tokens.")
+  var seed: UInt64 = 0
 
   func run(on group: RankGroup) throws -> Int32 {
-    let part: SplitName? = try group.agree {
+    if let prompt {
+      let trained = try TrainedModel.shared(model, group: group)
+      try group.onFirst { try generate(prompt, trained) }
+      return 0
+    }
+    let (part, output): (SplitName?, String) = try group.agree {
+      guard let output = self.output else {
+        throw Failure.usage(
+          "predict: nowhere to write to", remedy: "Name --output, or --prompt for a text.")
+      }
       try PredictionFile.check(path: output)
-      return try parseSplit(self.split)
+      return (try parseSplit(self.split), output)
     }
     let trained = try TrainedModel.shared(model, group: group)
+    try group.agree { try trained.requireRows() }
     let session = try ModelSession(
       trained, group: group, data: data, split: part, needsTargets: false)
     let predictions = try session.predict()
@@ -34,5 +56,15 @@ struct Predict: ParsableCommand, RankCommand {
       try PredictionFile.write(predictions, to: output, for: trained)
     }
     return 0
+  }
+
+  /// Prints the prompt and its continuation.
+  private func generate(_ prompt: String, _ trained: TrainedModel) throws {
+    let sampling = try TextGenerator.Sampling(
+      temperature: temperature, topK: topK, seed: seed)
+    var generator = try TextGenerator(trained, prompt: prompt)
+    var text = Array(prompt.utf8)
+    for _ in 0..<max(0, tokens) { text += try generator.next(sampling) }
+    print(String(decoding: text, as: UTF8.self))
   }
 }

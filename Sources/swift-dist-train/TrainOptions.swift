@@ -12,7 +12,7 @@ struct TrainOptions: ParsableArguments {
     help: ArgumentHelp(
       """
       digits (default), fashion-mnist, diabetes, synthetic-regression:features=64,samples=200000, \
-      a folder of IDX files, x.npy,y.npy, or table.csv.
+      bible, text.txt, a folder of IDX files, x.npy,y.npy, or table.csv.
       """, valueName: "name|path"))
   var data: String?
   @Option(
@@ -20,8 +20,14 @@ struct TrainOptions: ParsableArguments {
       "The CSV's column to predict: numbers or class names.",
       valueName: "column"))
   var target: String?
-  @Option(help: "classification or regression; inferred from the targets.")
+  @Option(
+    help: """
+      classification, regression, language-model or masked-language-model; inferred from the \
+      targets or the model.
+      """)
   var task: String?
+  @Option(help: "How a text becomes tokens: char (default) or byte.")
+  var tokenizer: String?
   @Option(help: ArgumentHelp("Validation data of its own.", valueName: "path"))
   var valData: String?
   @Option(
@@ -41,8 +47,10 @@ struct TrainOptions: ParsableArguments {
   // Model
   @Option(
     help: ArgumentHelp(
-      "linear, perceptron, logistic, mlp:128,64, cnn, resnet:20, inception or a model FILE.yaml.",
-      valueName: "name|file")
+      """
+      linear, perceptron, logistic, mlp:128,64, cnn, resnet:20, inception, rnn|lstm|gru:128, \
+      gpt|bert:layers=4,heads=4,width=128,context=64 or a model FILE.yaml.
+      """, valueName: "name|file")
   )
   var model: String?
   @Option(help: "Start of the weights: he, xavier, lecun or normal (default: each layer's own).")

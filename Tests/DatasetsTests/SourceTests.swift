@@ -43,7 +43,7 @@ import Testing
 
   @Test func specsThatAreRefused() {
     for spec in [
-      "bible", "text.txt", "nothing-like-this", "", "a.npy", "a.npy,b.npy,c.npy",
+      "nothing-like-this", "", "a.npy", "a.npy,b.npy,c.npy",
       "synthetic-regression:features=0", "synthetic-regression:samples=x",
       "synthetic-regression:rows=3", "synthetic-regression:features=9223372036854775807,samples=2",
     ] {
@@ -51,6 +51,9 @@ import Testing
     }
     expectFailure("archive", spec: "x.npz")
     expectFailure("No such file", spec: "none.csv", options: DataOptions(target: "y"))
+    expectFailure("No such file", spec: "none.txt")
+    expectFailure(
+      "no targets", kind: .usage, spec: "text.txt", options: DataOptions(task: .regression))
   }
 
   @Test func extraParts() throws {

@@ -83,7 +83,24 @@ import Testing
       })
   }
 
+  /// Attention by its parts, with one head: equal to the operation and its gradients.
+  static let partwise = Case(
+    testDescription: "slices, a transpose and products",
+    parameters: ["x": [2, 5, 9]],
+    model: { p in
+      let (q, k, v) = (
+        p("x").slice(0..<3, axis: 2), p("x").slice(3..<6, axis: 2), p("x").slice(6..<9, axis: 2)
+      )
+      return softmax(q.multiplied(by: k.transposed(1, 2))).multiplied(by: v)
+    },
+    reference: { p in
+      // Without the scale 1/√3.
+      let scaled = p("x").enumerated().map { $0 % 9 < 3 ? $1 * 3.squareRoot() : $1 }
+      return SequenceReference.attention(scaled, length: 5, heads: 1, width: 3, isCausal: false)
+    })
+
   static let structured: [Case] = [
+    partwise,
     attention(5, 2, 3, causal: true), attention(5, 2, 3, causal: false),
     // More than one block of queries.
     attention(70, 1, 17, causal: true), attention(70, 1, 17, causal: false),

@@ -167,7 +167,15 @@ import Testing
     // Norm-wise: Adam gives an element a full step in either direction where its gradient is
     // nearly 0. PyTorch in double precision lies 1.3e-5 of the maximum from PyTorch in single.
     for name in trainable {
-      #expect(normwiseError(runs[0][name], golden["final.\(name)"]) <= 2e-5, "\(name)")
+      let (found, expected) = (runs[0][name], golden["final.\(name)"])
+      #expect(normwiseError(determined(found, name), determined(expected, name)) <= 2e-5, "\(name)")
     }
+  }
+
+  /// The elements the loss depends on. A bias of the keys adds the same to all scores of a query:
+  /// its gradient is rounding noise, and Adam makes full steps of it.
+  private func determined(_ values: [Float], _ name: String) -> [Float] {
+    guard name.hasSuffix("attn.qkv.bias") else { return values }
+    return Array(values.prefix(values.count / 3) + values.suffix(values.count / 3))
   }
 }

@@ -18,4 +18,8 @@ void ck_column_sums(const float *g, float *sums, size_t rows, size_t columns, in
 void ck_copy_rows(const float *from, size_t from_stride, float *to, size_t to_stride, size_t rows,
                   size_t width, int accumulate);
 
+/// out [outer, b, middle, a, inner] (+)= in [outer, a, middle, b, inner]: two axes exchanged.
+void ck_exchange_axes(const float *in, float *out, size_t outer, size_t a, size_t middle, size_t b,
+                      size_t inner, int accumulate);
+
 #endif

@@ -106,6 +106,18 @@ struct LayerEntry {
     return word
   }
 
+  func text(_ key: String) throws -> String {
+    guard let word = values[key]?.string, !word.isEmpty else {
+      throw failure("\(kind.name) needs \(key)")
+    }
+    return word
+  }
+
+  /// A parameter of a layer before this one.
+  func parameter(_ name: String) -> Parameter? {
+    input.trace.parameters.first { $0.name == name }
+  }
+
   func has(_ key: String) -> Bool { values[key] != nil }
 
   /// The nested list of layers under `key`, applied to this layer's input.

@@ -29,7 +29,7 @@ struct LayerKind: Sendable {
     self.make = make
   }
 
-  static let all: [LayerKind] = dense + activations + images
+  static let all: [LayerKind] = dense + activations + images + sequences
 
   static func named(_ name: String) -> LayerKind? { byName[name] }
 

@@ -62,9 +62,16 @@ package struct ModelFile {
     }
   }
 
+  /// The tokens a sample has, where the file says `input: [64]`.
+  var contextLength: Int? {
+    let input = root.mapping?.first { $0.key.string == "input" }?.value
+    guard let extents = input?.array(), extents.count == 1 else { return nil }
+    return extents[0].int.flatMap { (1...65536).contains($0) ? $0 : nil }
+  }
+
   /// - Throws: `Failure` naming file, line and layer.
   package func model(for context: ModelContext) throws -> any Model {
-    let builder = ModelFileBuilder(path: path, sampleShape: context.sampleShape)
+    let builder = ModelFileBuilder(path: path, context: context)
     guard case .mapping(let mapping) = root else {
       throw builder.failure(root, "expected the keys input and layers")
     }

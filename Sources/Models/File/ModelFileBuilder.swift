@@ -6,7 +6,7 @@ import Yams
 /// from the shape before it, and what does not fit is refused with file and line.
 final class ModelFileBuilder {
   private let path: String
-  private let trace = Trace()
+  private let trace: Trace
   let input: Tensor
   private var names: Set<String> = []
   private var layerCount = 0
@@ -14,9 +14,10 @@ final class ModelFileBuilder {
   /// More are an alias of an alias of an alias.
   private static let mostLayers = 20_000
 
-  init(path: String, sampleShape: [Int]) {
+  init(path: String, context: ModelContext) {
     self.path = path
-    input = trace.input(Shape([1] + sampleShape))
+    trace = Trace(vocabulary: context.vocabulary)
+    input = trace.input(Shape([1] + context.sampleShape))
   }
 
   /// - Parameters:

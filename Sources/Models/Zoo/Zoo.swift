@@ -48,6 +48,10 @@ package enum Zoo {
 
   /// Tokens of a sample a model of this name is made for; nil where it does not say.
   package static func contextLength(of name: String, file: String?) throws -> Int? {
+    if ModelFile.isPath(name) {
+      let text = try file ?? readTextFile(name, limit: 1 << 20)
+      return try ModelFile(path: name, text: text).contextLength
+    }
     guard isTransformer(name) else { return nil }
     let parts = name.split(separator: ":", maxSplits: 1)
     return try transformer(parts.count > 1 ? String(parts[1]) : nil, in: name).context

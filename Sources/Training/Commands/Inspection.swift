@@ -24,11 +24,13 @@ package enum Inspection {
     let model = try Zoo.model(named: configuration.model ?? "", for: description.modelContext)
     try MemoryPlan.check(
       parameters: Plan.parameterCount(
-        input: Shape([1] + description.featureShape), model: { model($0) }))
+        input: Shape([1] + description.featureShape), vocabulary: description.vocabularyCount,
+        model: { model($0) }))
     let plans = try PlanCache(
       model: model, sampleShape: description.featureShape,
+      vocabulary: description.vocabularyCount,
       loss: configuration.makeLoss(for: description), engine: ComputeEngine(), training: [leaf],
-      evaluation: Evaluator.chunkSizes(split.validationCount, chunk: configuration.evalBatch))
+      evaluation: Evaluator.chunkSizes(split.validationCount, chunk: configuration.evaluationChunk))
     let optimizer = try OptimizerRegistry.make(
       configuration.optimizer ?? "adam", configuration.hyperParameters)
     let division = WorkDivision(

@@ -44,6 +44,15 @@ package struct TrainedModel: Codable {
     return try JSONDecoder().decode(TrainedModel.self, from: Data(bytes))
   }
 
+  /// - Throws: `Failure.usage` where the model predicts tokens and not one thing a row.
+  package func requireRows() throws {
+    if state.dataset.text != nil {
+      throw Failure.usage(
+        "\(path): a model of text has no predictions to write to a file",
+        remedy: "Let it continue a --prompt.")
+    }
+  }
+
   package func configuration() throws -> RunConfiguration {
     try state.configuration(origin: path).configuration
   }
@@ -84,16 +93,17 @@ package final class ModelSession {
       try ModelSession.rows(of: loaded, split: split, isOwnData: spec == nil)
     }
     let loss = try group.agree { try configuration.makeLoss(for: model.state.dataset) }
-    assembler = BatchAssembler(data: loaded, loss: loss)
+    assembler = BatchAssembler(data: loaded, loss: loss, seed: configuration.seed)
     let engine = try ComputeEngine(threads: configuration.threads ?? 1)
-    let chunk = configuration.evalBatch
+    let chunk = configuration.evaluationChunk
     let count = rows.count
     plans = try group.agree {
       try PlanCache(
         model: Zoo.model(
           named: configuration.model ?? "", file: model.state.modelFile,
           for: model.state.dataset.modelContext),
-        sampleShape: model.state.dataset.featureShape, loss: loss, engine: engine, training: [],
+        sampleShape: model.state.dataset.featureShape,
+        vocabulary: model.state.dataset.vocabularyCount, loss: loss, engine: engine, training: [],
         evaluation: Evaluator.chunkSizes(count, chunk: chunk))
     }
     plans.allocate()
@@ -144,7 +154,7 @@ package final class ModelSession {
     var report = try group.agree { try k.map { try ClassReport(of: data.description, k: $0) } }
     let evaluation = try Evaluator(
       memory: memory, group: group, plans: plans, assembler: assembler,
-      chunkSize: configuration.evalBatch
+      chunkSize: configuration.evaluationChunk
     ).evaluate(rows, report: &report)
     return (evaluation, report)
   }
@@ -157,7 +167,7 @@ package final class ModelSession {
     let segment = try SharedSegment(
       in: group, byteCount: rows.count * width * 4, purpose: "the predictions")
     let values = segment.base.bindMemory(to: Float.self, capacity: rows.count * width)
-    let size = configuration.evalBatch
+    let size = configuration.evaluationChunk
     let chunks = Evaluator.chunkCount(rows.count, chunk: size)
     func ownRows(_ rank: Int) -> Range<Int> {
       let share = WorkDivision.share(chunks, rank: rank, of: group.size)
@@ -166,7 +176,7 @@ package final class ModelSession {
     for chunk in WorkDivision.share(chunks, rank: group.position, of: group.size) {
       let range = chunk * size..<min((chunk + 1) * size, rows.count)
       for (sample, position) in range.enumerated() {
-        assembler.copy(row: numbers[position], part: rows.part, to: sample, of: plans)
+        assembler.copy(.row(numbers[position], rows.part), to: sample, of: plans)
       }
       let plan = try plans.evaluation(batch: range.count, parameters: memory.arena.parameters)
       _ = try plan.run()

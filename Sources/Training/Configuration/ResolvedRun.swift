@@ -18,7 +18,7 @@ extension RunConfiguration {
   ) throws -> RunConfiguration {
     var result = self
     let isClassification = description.isClassification
-    let task: DataTask = isClassification ? .classification : .regression
+    let task = description.task
     if let asked = self.task, asked != task {
       throw Failure.usage("task: \(asked.rawValue) does not fit the targets of \(data)")
     }
@@ -31,9 +31,13 @@ extension RunConfiguration {
       throw Failure.usage("monitor: val-accuracy needs a classification")
     }
     let isDigits = data == "digits"
-    result.model = model ?? (isDigits ? "mlp:64" : isClassification ? "mlp:128" : "linear")
+    result.model = model ?? (isDigits ? "mlp:64" : description.defaultModel)
     // The perceptron rule: every error moves the weights by the sample itself.
-    result.optimizer = optimizer ?? (isPerceptron ? "sgd" : "adam")
+    result.optimizer =
+      optimizer ?? (isPerceptron ? "sgd" : Zoo.isTransformer(result.model ?? "") ? "adamw" : "adam")
+    if standardize && description.text != nil {
+      throw Failure.usage("standardize: a text has no numbers to standardize")
+    }
     result.learningRate =
       learningRate ?? (isPerceptron && optimizer == nil ? 1 : nil)
       ?? OptimizerRegistry.defaultLearningRate(result.optimizer ?? "adam")
@@ -43,6 +47,9 @@ extension RunConfiguration {
         "clip-agc: not together with clip-norm", remedy: "Give one of the two.")
     }
     if epochs == nil && steps == nil { result.epochs = isDigits ? 20 : 5 }
+    // Of a text as many windows as make 4,096 tokens: memory goes by tokens.
+    result.evalBatch =
+      evalBatch ?? description.text.map { min(256, max(1, 4096 / $0.window)) } ?? 256
     if trainCount < 1 {
       throw Failure.badData("\(data): no training sample is left after the validation split")
     }
@@ -103,6 +110,25 @@ extension RunConfiguration {
   }
 }
 
+extension DataOptions {
+  /// What the model and the configuration say about a text: its tokens, the length of its windows,
+  /// and whether tokens are hidden.
+  mutating func readText(_ configuration: RunConfiguration, modelFile: String?) throws {
+    tokenizer = configuration.tokenizer
+    let model = configuration.model ?? ""
+    context = try Zoo.contextLength(of: model, file: modelFile) ?? DataOptions.defaultContext
+    if task == nil && Zoo.isMasked(model) { task = .maskedLanguageModel }
+  }
+
+  /// The same of a trained model's text.
+  mutating func setText(_ text: TextDescription?) {
+    guard let text else { return }
+    tokenizer = text.tokenizer
+    context = text.window
+    task = text.isMasked ? .maskedLanguageModel : .languageModel
+  }
+}
+
 extension DatasetDescription {
   package var isClassification: Bool {
     if case .classes = target { true } else { false }
@@ -117,6 +143,26 @@ extension DatasetDescription {
   }
 
   package var modelContext: ModelContext {
-    ModelContext(sampleShape: featureShape, outputs: outputCount)
+    ModelContext(sampleShape: featureShape, outputs: outputCount, vocabulary: vocabularyCount)
+  }
+
+  /// Different tokens of a text.
+  package var vocabularyCount: Int? { text == nil ? nil : outputCount }
+
+  /// Predictions a sample asks for.
+  package var targetPositions: Int { text?.window ?? 1 }
+
+  package var task: DataTask {
+    if let text { return text.isMasked ? .maskedLanguageModel : .languageModel }
+    return isClassification ? .classification : .regression
+  }
+
+  fileprivate var defaultModel: String {
+    switch task {
+    case .classification: "mlp:128"
+    case .regression: "linear"
+    case .languageModel: "gpt"
+    case .maskedLanguageModel: "bert"
+    }
   }
 }

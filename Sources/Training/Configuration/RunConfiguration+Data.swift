@@ -6,20 +6,29 @@ extension RunConfiguration {
   /// - Parameters:
   ///   - requireTarget: false where there is nothing to compare with.
   ///   - expected: what a trained model was given: features and classes must fit it.
+  ///   - modelFile: the text of the model's file where it is known.
   package func dataOptions(
-    requireTarget: Bool = true, expected: DatasetDescription? = nil
-  ) -> DataOptions {
-    DataOptions(
+    requireTarget: Bool = true, expected: DatasetDescription? = nil, modelFile: String? = nil
+  ) throws -> DataOptions {
+    var options = DataOptions(
       target: target, task: task, testData: testData, validationData: validationData,
       requireTarget: requireTarget, expected: expected)
+    if let expected {
+      options.setText(expected.text)
+    } else {
+      try options.readText(self, modelFile: modelFile)
+    }
+    return options
   }
 
-  /// The rows to learn from and those held back to choose by.
+  /// The rows to learn from and those held back to choose by: of a text the last part, else a keyed
+  /// choice.
   package func split(_ description: DatasetDescription) throws -> DataSplit {
     try DataSplit(
       trainRows: description.rows[.train] ?? 0,
       explicitValidationRows: description.rows[.validation] ?? 0,
-      validationFraction: validationFraction, seed: seed, shuffle: !noShuffle)
+      validationFraction: validationFraction, seed: seed,
+      shuffle: !noShuffle && description.text == nil)
   }
 
   /// The same with all rows of other data, and no split of its own.

@@ -11,6 +11,7 @@ package struct RunConfiguration: Sendable, Equatable {
   package var data = "digits"
   package var target: String?
   package var task: DataTask?
+  package var tokenizer = TextDescription.Tokenizer.char
   package var validationData: String?
   package var testData: String?
   package var validationFraction = 0.1
@@ -72,7 +73,7 @@ package struct RunConfiguration: Sendable, Equatable {
   package var restoreBest = true
   package var logEvery = 50
   package var evalEvery = "1ep"
-  package var evalBatch = 256
+  package var evalBatch: Int?
   package var progress = "auto"
   package var quiet = false
 
@@ -83,6 +84,9 @@ package struct RunConfiguration: Sendable, Equatable {
   package var expectRanks: Int?
 
   package init() {}
+
+  /// Samples an evaluation takes at once.
+  package var evaluationChunk: Int { evalBatch ?? 256 }
 
   package enum BatchSize: Sendable, Equatable, CustomStringConvertible {
     case samples(Int)

@@ -40,9 +40,17 @@ package struct Setting {
       optionalText("target", \.target),
       Setting("task", print: { $0.task?.rawValue }) { configuration, text in
         guard let task = DataTask(rawValue: text) else {
-          throw refusal("task", text, "classification or regression")
+          throw refusal(
+            "task", text,
+            "classification, regression, language-model or masked-language-model")
         }
         configuration.task = task
+      },
+      Setting("tokenizer", print: { $0.tokenizer.rawValue }) { configuration, text in
+        guard let tokenizer = TextDescription.Tokenizer(rawValue: text) else {
+          throw refusal("tokenizer", text, "char or byte")
+        }
+        configuration.tokenizer = tokenizer
       },
       optionalText("val-data", \.validationData),
       optionalText("test-data", \.testData),
@@ -191,7 +199,7 @@ package struct Setting {
       ) { $0.restoreBest = try !boolean("no-restore-best", $1) },
       count("log-every", \.logEvery, 1...(1 << 40), free: true),
       text("eval-every", \.evalEvery, free: false),
-      count("eval-batch", \.evalBatch, 1...(1 << 24)),
+      optionalCount("eval-batch", \.evalBatch, 1...(1 << 24)),
       Setting("progress", free: true, print: { $0.progress }) { configuration, text in
         guard ["auto", "on", "off"].contains(text) else {
           throw refusal("progress", text, "auto, on or off")

@@ -56,7 +56,7 @@ package final class Evaluator {
     for chunk in WorkDivision.share(chunkCount, rank: group.position, of: group.size) {
       let range = chunk * chunkSize..<min((chunk + 1) * chunkSize, rows.count)
       for (sample, position) in range.enumerated() {
-        assembler.copy(row: rows.row(position), part: rows.part, to: sample, of: plans)
+        assembler.copy(.row(rows.row(position), rows.part), to: sample, of: plans)
       }
       let plan = try plans.evaluation(batch: range.count, parameters: weights ?? arena.parameters)
       let sums = try plan.run()
@@ -83,8 +83,11 @@ package final class Evaluator {
   private func figures(_ rows: EvaluationRows, _ chunkCount: Int) -> Evaluation {
     let weight = sum(chunkCount) { $0.weight }
     let count = sum(chunkCount) { $0.count }
+    // Of a text every token that is predicted counts.
+    let isText = assembler.data.description.text != nil
     var result = Evaluation(
-      split: rows.split, count: rows.count, loss: sum(chunkCount) { $0.loss } / weight)
+      split: rows.split, count: isText ? Int(count) : rows.count,
+      loss: sum(chunkCount) { $0.loss } / weight)
     switch metrics.kind {
     case .labels, .probabilities:
       result.accuracy = sum(chunkCount) { $0.correct } / count
