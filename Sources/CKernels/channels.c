@@ -49,13 +49,14 @@ CK_CLONES void ck_channel_moments(const float *restrict x, size_t rows, size_t c
   }
 }
 
-CK_CLONES void ck_scale_channels(const float *restrict x, const float *restrict scale,
-                                 const float *restrict shift, const float *restrict residual,
-                                 float *restrict y, size_t rows, size_t channels, int rectifies) {
+CK_CLONES void ck_scale_channels(const float *restrict x, const float *restrict mean,
+                                 const float *restrict scale, const float *restrict bias,
+                                 const float *restrict residual, float *restrict y, size_t rows,
+                                 size_t channels, int rectifies) {
 #define BODY(W)                                                         \
   for (size_t l = 0; l < (W); l++) {                                    \
     size_t i = r * channels + c0 + l;                                   \
-    float v = scale[c0 + l] * x[i] + shift[c0 + l];                     \
+    float v = scale[c0 + l] * (x[i] - mean[c0 + l]) + bias[c0 + l];     \
     v = residual ? v + residual[i] : v;                                 \
     y[i] = rectifies && v < 0 ? 0 : v;                                  \
   }
@@ -65,9 +66,9 @@ CK_CLONES void ck_scale_channels(const float *restrict x, const float *restrict 
 
 // dz of channel c0 + l in row r.
 #define UPSTREAM                                                                         \
-  float v = n->x[r * n->channels + c0 + l];                                              \
+  float v = n->x[r * n->channels + c0 + l] - n->mean[c0 + l];                            \
   float dz = n->dy[r * n->channels + c0 + l];                                            \
-  dz = n->rectifies && n->scale[c0 + l] * v + n->shift[c0 + l] <= 0 ? 0 : dz;
+  dz = n->rectifies && n->scale[c0 + l] * v + n->bias[c0 + l] <= 0 ? 0 : dz;
 
 CK_CLONES void ck_norm_sums(const ck_norm_rows *norm, double *restrict sum,
                             double *restrict product) {
@@ -82,7 +83,7 @@ CK_CLONES void ck_norm_sums(const ck_norm_rows *norm, double *restrict sum,
     for (size_t l = 0; l < (W); l++) {                                 \
       UPSTREAM                                                         \
       s[l] += dz;                                                      \
-      p[l] += dz * (v - n->mean[c0 + l]);                              \
+      p[l] += dz * v;                                                  \
     }                                                                  \
   for (size_t l = 0; l < (W); l++) {                                   \
     sum[c0 + l] += (double)s[l];                                       \

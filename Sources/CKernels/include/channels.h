@@ -10,24 +10,24 @@
 /// mean takes no digits from the variance. `rows` at least 1.
 void ck_channel_moments(const float *x, size_t rows, size_t channels, double *mean, double *squares);
 
-/// y = scale·x + shift a channel, plus `residual` where it is not null; negative values replaced by
-/// 0 where `rectifies`.
-void ck_scale_channels(const float *x, const float *scale, const float *shift,
+/// y = scale·(x - mean) + bias a channel, plus `residual` where it is not null; negative values
+/// replaced by 0 where `rectifies`.
+void ck_scale_channels(const float *x, const float *mean, const float *scale, const float *bias,
                        const float *residual, float *y, size_t rows, size_t channels,
                        int rectifies);
 
 /// The gradient of a norm's rows follows from two sums a channel: Σdz and Σdz·(x - mean), with
-/// dz = dy, or 0 where `rectifies` and scale·x + shift ≤ 0.
+/// dz = dy, or 0 where `rectifies` and scale·(x - mean) + bias ≤ 0.
 typedef struct {
   const float *x, *dy;
-  const float *mean, *scale, *shift; // a channel each
+  const float *mean, *scale, *bias; // a channel each
   size_t rows, channels;
   int rectifies;
 } ck_norm_rows;
 
 void ck_norm_sums(const ck_norm_rows *norm, double *sum, double *product);
 
-/// dx = scale·dz + (slope·x + offset) a channel, added to dx where `accumulates`.
+/// dx = scale·dz + (slope·(x - mean) + offset) a channel, added to dx where `accumulates`.
 void ck_norm_backward(const ck_norm_rows *norm, const float *slope, const float *offset, float *dx,
                       int accumulates);
 

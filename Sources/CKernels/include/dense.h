@@ -9,9 +9,11 @@ void ck_relu(const float *x, float *y, size_t n);
 /// g[i] = y[i] <= 0 ? 0 : g[i]: the gradient through a ReLU, from its input or its output.
 void ck_relu_mask(float *g, const float *y, size_t n);
 
-/// sums[c] = Σ_r g[r][c] over `rows` rows in row order (added to `sums` where `accumulate`):
-/// the gradient of a bias.
-void ck_column_sums(const float *g, float *sums, size_t rows, size_t columns, int accumulate);
+/// sums[c] = Σ_r g[r][c] (added to `sums` where `accumulate`): the gradient of a bias. Blocks of
+/// rows are summed in float, blocks in double. Where `y` is not null, g is first put through the
+/// ReLU with the result y, in place, as `ck_relu_mask` does.
+void ck_column_sums(float *g, const float *y, float *sums, size_t rows, size_t columns,
+                    int accumulate);
 
 /// Copies `rows` rows of `width` elements, which lie `from_stride` and `to_stride` elements apart;
 /// adds them where `accumulate`.

@@ -50,8 +50,8 @@ package struct BatchNorm: Operation {
   package func compile(_ site: Site) throws -> CompiledOperation {
     let channels = site.inputShapes[0][1]
     let rows = site.outputShape.count / channels
-    // Means, scales, shifts, and 1/√(σ² + ε).
-    let state = NormState(site.scratch(bytes: 4 * 4 * channels, during: .both), channels)
+    let state = NormState(
+      site.scratch(bytes: NormState.bytes(channels), during: .both), channels)
     let sums = site.scratch(bytes: 2 * 8 * channels, during: .forward)
     guard let upstream = site.outputGradient else {
       return CompiledOperation(forward: evaluation(site, state, rows: rows))
@@ -71,14 +71,14 @@ package struct BatchNorm: Operation {
         let (mean, squares) = (sums[channel], sums[channels + channel])
         place.set(
           channel, mean: mean, variance: squares / Double(rows), epsilon: epsilon,
-          weight: pointers[1][channel], bias: pointers[2][channel])
+          weight: pointers[1][channel])
         let count = rows < 2 ? 0 : Double(rows)
         pointers[6][channel] = Float(count * mean)
         pointers[7][channel] = rows < 2 ? 0 : Float(count * (squares / Double(rows - 1)))
       }
       ck_scale_channels(
-        pointers[0], place.scale, place.shift, adds ? pointers[8] : nil, pointers[5], rows,
-        channels, rectifies ? 1 : 0)
+        pointers[0], place.mean, place.scale, pointers[2], adds ? pointers[8] : nil, pointers[5],
+        rows, channels, rectifies ? 1 : 0)
     }
     var backward = [backward(site, state, upstream, rows: rows)]
     if adds {
@@ -98,11 +98,11 @@ package struct BatchNorm: Operation {
         for channel in 0..<channels {
           place.set(
             channel, mean: Double(pointers[3][channel]), variance: Double(pointers[4][channel]),
-            epsilon: epsilon, weight: pointers[1][channel], bias: pointers[2][channel])
+            epsilon: epsilon, weight: pointers[1][channel])
         }
         ck_scale_channels(
-          pointers[0], place.scale, place.shift, adds ? pointers[5] : nil, output, rows, channels,
-          rectifies ? 1 : 0)
+          pointers[0], place.mean, place.scale, pointers[2], adds ? pointers[5] : nil, output,
+          rows, channels, rectifies ? 1 : 0)
       }
     ]
   }
@@ -119,12 +119,13 @@ package struct BatchNorm: Operation {
     let rectifies: Int32 = rectifies && !adds ? 1 : 0
     let hasInput = targets[0] != nil
     return ClosureKernel(
-      [site.inputs[0], upstream, state.buffer, sums, lines]
-        + [targets[1], targets[2], targets[0]].compactMap { $0?.buffer }
+      [site.inputs[0], upstream, site.inputs[2], sums, lines]
+        + [targets[1], targets[2]].compactMap { $0?.buffer } + [state.buffer]
+        + [targets[0]].compactMap { $0?.buffer }
     ) { pointers in
-      let place = state.place(pointers[2])
+      let place = state.place(pointers[7])
       var norm = ck_norm_rows(
-        x: pointers[0], dy: pointers[1], mean: place.mean, scale: place.scale, shift: place.shift,
+        x: pointers[0], dy: pointers[1], mean: place.mean, scale: place.scale, bias: pointers[2],
         rows: rows, channels: channels, rectifies: rectifies)
       let sums = UnsafeMutableRawPointer(pointers[3]).assumingMemoryBound(to: Double.self)
       ck_norm_sums(&norm, sums, sums + channels)
@@ -136,11 +137,10 @@ package struct BatchNorm: Operation {
         pointers[5][channel] = accumulates[1] ? pointers[5][channel] + weight : weight
         pointers[6][channel] = accumulates[2] ? pointers[6][channel] + bias : bias
         let scale = Double(place.scale[channel])
-        let tilt = -scale * inverse * inverse * product / Double(rows)
-        slope[channel] = Float(tilt)
-        offset[channel] = Float(-scale * sum / Double(rows) - tilt * Double(place.mean[channel]))
+        slope[channel] = Float(-scale * inverse * inverse * product / Double(rows))
+        offset[channel] = Float(-scale * sum / Double(rows))
       }
-      if hasInput { ck_norm_backward(&norm, slope, offset, pointers[7], accumulates[0] ? 1 : 0) }
+      if hasInput { ck_norm_backward(&norm, slope, offset, pointers[8], accumulates[0] ? 1 : 0) }
     }
   }
 }
@@ -154,43 +154,5 @@ func checkNorm(_ inputs: [Shape]) throws(ShapeMismatch) {
   }
   for parameter in inputs.dropFirst() where parameter.extents != [x[1]] {
     throw ShapeMismatch("expected \(parameter[0]) channels, found \(x)")
-  }
-}
-
-/// What a norm's backward pass reuses of its forward pass, in one scratch buffer.
-struct NormState {
-  let buffer: Buffer
-  let channels: Int
-
-  init(_ buffer: Buffer, _ channels: Int) {
-    self.buffer = buffer
-    self.channels = channels
-  }
-
-  func place(_ base: UnsafeMutablePointer<Float>) -> Place {
-    Place(
-      mean: base, scale: base + channels, shift: base + 2 * channels,
-      inverse: base + 3 * channels)
-  }
-
-  /// Arrays of one number a channel.
-  struct Place {
-    let mean: UnsafeMutablePointer<Float>
-    /// y = scale·x + shift.
-    let scale: UnsafeMutablePointer<Float>
-    let shift: UnsafeMutablePointer<Float>
-    /// 1/√(σ² + ε).
-    let inverse: UnsafeMutablePointer<Float>
-
-    func set(
-      _ channel: Int, mean value: Double, variance: Double, epsilon: Float, weight: Float,
-      bias: Float
-    ) {
-      let root = 1 / (variance + Double(epsilon)).squareRoot()
-      mean[channel] = Float(value)
-      inverse[channel] = Float(root)
-      scale[channel] = Float(Double(weight) * root)
-      shift[channel] = Float(Double(bias) - Double(weight) * root * value)
-    }
   }
 }

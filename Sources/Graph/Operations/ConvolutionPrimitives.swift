@@ -89,46 +89,31 @@ struct ConvolutionPrimitives {
     return copies + [kernel] + addition
   }
 
-  func parameterGradients(
-    _ upstream: Buffer, weight target: GradientTarget, bias biasTarget: GradientTarget?
-  ) throws -> [any Kernel] {
-    var (x, y, weights, bias) = (x, y, anyWeight, plainBias)
+  func weightGradient(_ upstream: Buffer, into target: GradientTarget) throws -> [any Kernel] {
+    var (x, y, weights) = (x, y, anyWeight)
     var operation = dnnl_convolution_desc_t()
     try check(
       "dnnl_dilated_convolution_backward_weights_desc_init",
-      withOptionalPointer(to: &bias, biasTarget != nil) {
-        dnnl_dilated_convolution_backward_weights_desc_init(
-          &operation, dnnl_convolution_direct, &x, &weights, $0, &y, strides, dilations, padding,
-          padding)
-      })
+      dnnl_dilated_convolution_backward_weights_desc_init(
+        &operation, dnnl_convolution_direct, &x, &weights, nil, &y, strides, dilations, padding,
+        padding))
     let descriptor = try PrimitiveDescriptor(
       &operation, engine: site.engine, forward: forwardDescriptor)
     let chosen = try descriptor.layout(dnnl_query_diff_weights_md)
     let (result, addition) = accumulation(into: target, count: site.inputShapes[1].count, site)
     let isPlain = isEqual(chosen, plainWeight)
-    let direct =
-      isPlain ? result : site.scratch(bytes: byteCount(chosen), during: .backward)
-    var arguments: [PrimitiveKernel.Argument] = [
-      .init(index: dt_arg_src(), descriptor: x, buffer: site.inputs[0]),
-      .init(index: dt_arg_diff_dst(), descriptor: y, buffer: upstream),
-      .init(index: dt_arg_diff_weights(), descriptor: chosen, buffer: direct),
-    ]
-    var additions = addition
-    if let biasTarget {
-      let (result, addition) = accumulation(
-        into: biasTarget, count: site.outputShape[1], site)
-      arguments.append(
-        .init(index: dt_arg_diff_bias(), descriptor: plainBias, buffer: result))
-      additions += addition
-    }
-    var kernels: [any Kernel] = [
-      try PrimitiveKernel(descriptor, site: site, during: .backward, arguments: arguments)
-    ]
-    if !isPlain {
-      kernels.append(
-        try reorder(direct, chosen, to: result, plainWeight, site: site, during: .backward))
-    }
-    return kernels + additions
+    let direct = isPlain ? result : site.scratch(bytes: byteCount(chosen), during: .backward)
+    let kernel = try PrimitiveKernel(
+      descriptor, site: site, during: .backward,
+      arguments: [
+        .init(index: dt_arg_src(), descriptor: x, buffer: site.inputs[0]),
+        .init(index: dt_arg_diff_dst(), descriptor: y, buffer: upstream),
+        .init(index: dt_arg_diff_weights(), descriptor: chosen, buffer: direct),
+      ])
+    if isPlain { return [kernel] + addition }
+    let copy = try reorder(
+      direct, chosen, to: result, plainWeight, site: site, during: .backward)
+    return [kernel, copy] + addition
   }
 
   /// The weight as a primitive wants it, and the copy that brings it there.

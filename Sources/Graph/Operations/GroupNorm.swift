@@ -33,7 +33,7 @@ package struct GroupNorm: Operation {
     let rows = site.outputShape.count / (batch * channels)
     let members = channels / groups
     let (groups, epsilon) = (groups, epsilon)
-    let width = 4 * channels
+    let width = NormState.bytes(channels) / 4
     let state = NormState(site.scratch(bytes: 4 * width * batch, during: .both), channels)
     let moments = site.scratch(bytes: 2 * 8 * channels, during: .forward)
     let forward = ClosureKernel(site.inputs + [state.buffer, moments, site.output]) { pointers in
@@ -50,11 +50,11 @@ package struct GroupNorm: Operation {
           for channel in range {
             place.set(
               channel, mean: mean, variance: variance, epsilon: epsilon,
-              weight: pointers[1][channel], bias: pointers[2][channel])
+              weight: pointers[1][channel])
           }
         }
         ck_scale_channels(
-          x, place.scale, place.shift, nil, pointers[5] + start, rows, channels, 0)
+          x, place.mean, place.scale, pointers[2], nil, pointers[5] + start, rows, channels, 0)
       }
     }
     guard let upstream = site.outputGradient else { return CompiledOperation(forward: [forward]) }
@@ -93,7 +93,8 @@ package struct GroupNorm: Operation {
     let hasInput = targets[0] != nil
     return ClosureKernel(
       [site.inputs[0], site.inputs[1], upstream, state.buffer, sums, lines]
-        + [targets[1], targets[2], targets[0]].compactMap { $0?.buffer }
+        + [targets[1], targets[2]].compactMap { $0?.buffer } + [site.inputs[2]]
+        + [targets[0]].compactMap { $0?.buffer }
     ) { pointers in
       let sums = UnsafeMutableRawPointer(pointers[4]).assumingMemoryBound(to: Double.self)
       let (sum, product) = (sums, sums + channels)
@@ -102,10 +103,10 @@ package struct GroupNorm: Operation {
       let (slope, offset) = (pointers[5], pointers[5] + channels)
       for sample in 0..<batch {
         let start = sample * rows * channels
-        let place = state.place(pointers[3] + sample * 4 * channels)
+        let place = state.place(pointers[3] + sample * NormState.bytes(channels) / 4)
         var norm = ck_norm_rows(
           x: pointers[0] + start, dy: pointers[2] + start, mean: place.mean, scale: place.scale,
-          shift: place.shift, rows: rows, channels: channels, rectifies: 0)
+          bias: pointers[8], rows: rows, channels: channels, rectifies: 0)
         ck_norm_sums(&norm, sum, product)
         for group in 0..<groups {
           let range = group * members..<(group + 1) * members
@@ -122,12 +123,11 @@ package struct GroupNorm: Operation {
           for channel in range {
             let line = -inverse * inverse * tilt / count
             slope[channel] = Float(line)
-            offset[channel] = Float(
-              -inverse * level / count - line * Double(place.mean[channel]))
+            offset[channel] = Float(-inverse * level / count)
           }
         }
         if hasInput {
-          ck_norm_backward(&norm, slope, offset, pointers[8] + start, adds[0] ? 1 : 0)
+          ck_norm_backward(&norm, slope, offset, pointers[9] + start, adds[0] ? 1 : 0)
         }
       }
       for channel in 0..<channels {

@@ -80,7 +80,7 @@ package struct MatrixProduct: Operation {
       let accumulates: Int32 = target.accumulates ? 1 : 0
       backward.append(
         ClosureKernel([upstream, target.buffer]) { pointers in
-          ck_column_sums(pointers[0], pointers[1], rows, outputs, accumulates)
+          ck_column_sums(pointers[0], nil, pointers[1], rows, outputs, accumulates)
         })
     }
     return CompiledOperation(forward: forward, backward: backward)
