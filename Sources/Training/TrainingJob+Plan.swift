@@ -144,6 +144,8 @@ extension TrainingJob {
         memory: memory, reducer: reducer, tree: built.division.tree, layout: built.plans.layout,
         optimizer: built.optimizer, penalty: configuration.penalty,
         clipping: configuration.clipping, decayExclude: configuration.decayExclude),
+      replicas: ReplicaCheck(
+        group: group, arena: memory.arena, layout: built.plans.layout),
       evaluator: Evaluator(
         memory: memory, group: group, plans: built.plans, assembler: assembler,
         chunkSize: configuration.evalBatch),
