@@ -99,7 +99,7 @@ let package = Package(
     tests(
       "ModelsTests",
       ["Basics", "CKernels", "DataParallel", "Graph", "Models", "Optimizers", "TestSupport"]),
-    tests("DataParallelTests", ["Basics", "DataParallel", "TestSupport"]),
+    tests("DataParallelTests", ["Basics", "CKernels", "DataParallel", "TestSupport"]),
     tests(
       "TrainingTests",
       [

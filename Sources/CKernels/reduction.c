@@ -76,6 +76,26 @@ CK_CLONES double ck_sum_absolutes(const float *x, size_t n) {
   return combine_lanes(lane);
 }
 
+CK_CLONES uint64_t ck_hash(const float *x, size_t n) {
+  uint32_t lane[LANES];
+  for (int l = 0; l < LANES; l++) lane[l] = 2166136261u + (uint32_t)l;
+  size_t i = 0;
+  for (; i + LANES <= n; i += LANES)
+    for (int l = 0; l < LANES; l++) {
+      uint32_t bits;
+      memcpy(&bits, &x[i + l], 4);
+      lane[l] = (lane[l] ^ bits) * 16777619u;
+    }
+  for (int l = 0; i < n; i++, l++) {
+    uint32_t bits;
+    memcpy(&bits, &x[i], 4);
+    lane[l] = (lane[l] ^ bits) * 16777619u;
+  }
+  uint64_t hash = 14695981039346656037u;
+  for (int l = 0; l < LANES; l++) hash = (hash ^ lane[l]) * 1099511628211u;
+  return hash;
+}
+
 CK_CLONES int ck_all_finite(const float *x, size_t n) {
   // An exponent of all ones is infinity or NaN. Chunks let a bad gradient end the scan early.
   size_t i = 0;

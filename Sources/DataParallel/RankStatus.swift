@@ -40,12 +40,12 @@ package struct RankStatus: BitwiseCopyable, Sendable {
   package var since: UInt64 = 0
   /// CLOCK_MONOTONIC when its watchdog last looked: a stopped process has an old one.
   package var beat: UInt64 = 0
+  /// Of all parameters as this rank's node has them, in steps in which nodes compare them.
+  package var parameterHash: UInt64 = 0
   /// Nanoseconds in the current step.
   package var computeNanoseconds: UInt64 = 0
   package var waitNanoseconds: UInt64 = 0
-  private var padding: (Int, Int, Int, Int, Int, Int, Int, Int, Int) = (
-    0, 0, 0, 0, 0, 0, 0, 0, 0
-  )
+  private var padding: (Int, Int, Int, Int, Int, Int, Int, Int) = (0, 0, 0, 0, 0, 0, 0, 0)
 
   package init() {}
 }

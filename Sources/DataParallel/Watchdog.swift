@@ -18,8 +18,10 @@ package final class Watchdog: Sendable {
 
     package init(fixed: Double? = nil) { self.fixed = fixed }
 
-    /// When somebody is told.
-    package func warning(medianStep: Double) -> Double { max(10, 20 * medianStep) }
+    /// When somebody is told. Phases whose length no step tells have a minute.
+    package func warning(_ phase: RankStatus.Phase, medianStep: Double) -> Double {
+      max(phase.isPartOfStep ? 10 : 60, 20 * medianStep)
+    }
 
     /// When the job ends. Phases whose length no step tells have 10 minutes.
     package func end(_ phase: RankStatus.Phase, medianStep: Double) -> Double {
@@ -51,6 +53,7 @@ package final class Watchdog: Sendable {
     var warnedSince: UInt64 = 0
     var lastLook: UInt64 = 0
     var lastPolls: UInt64 = 0
+    var lastPoll: UInt64 = 0
   }
 
   private let state: Mutex<State>
@@ -119,11 +122,14 @@ package final class Watchdog: Sendable {
       let own = state.board.map { $0.statuses + $0.own }
       if let own {
         own.pointee.beat = now
-        // A loop without an end inside a wait looks no more.
+        if own.pointee.polls != state.lastPolls {
+          state.lastPolls = own.pointee.polls
+          state.lastPoll = now
+        }
+        // A loop without an end inside a wait looks no more; on a busy host a look may be late.
         own.pointee.isWaiting =
           isInsideBlockingCall.load(ordering: .relaxed)
-          || own.pointee.isPolling && own.pointee.polls != state.lastPolls
-        state.lastPolls = own.pointee.polls
+          || own.pointee.isPolling && now - state.lastPoll < 1_000_000_000
       }
       // This process itself was stopped: it gives the others a moment to be seen.
       if pause > 1_000_000_000 { return nil }
@@ -131,6 +137,7 @@ package final class Watchdog: Sendable {
       // It may have entered a phase since `now`.
       guard now > status.since else { return nil }
       let silence = Double(now - status.since) / 1e9
+      guard silence > 0.5 else { return nil }
       let median = Watchdog.median(state.steps)
       if silence > state.limits.end(status.phase, medianStep: median) {
         guard let board = state.board else {
@@ -140,7 +147,7 @@ package final class Watchdog: Sendable {
         return (Diagnosis(board, now: now).text, true, true)
       }
       if let board = state.board, state.warnedSince != status.since,
-        silence > state.limits.warning(medianStep: median)
+        silence > state.limits.warning(status.phase, medianStep: median)
       {
         state.warnedSince = status.since
         // One of them speaks: the first that is not itself the reason.

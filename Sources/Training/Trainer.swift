@@ -23,6 +23,7 @@ package final class Trainer {
   private let arena: NodeArena
   private let worker: LeafWorker
   private let updater: SliceUpdater
+  private let replicas: ReplicaCheck
   private let evaluator: Evaluator
   private let rows: (validation: EvaluationRows, test: EvaluationRows)
   private let board: UnsafeMutablePointer<Board>
@@ -38,6 +39,7 @@ package final class Trainer {
 
   init(
     group: RankGroup, memory: RunMemory, worker: LeafWorker, updater: SliceUpdater,
+    replicas: ReplicaCheck,
     evaluator: Evaluator, rows: (validation: EvaluationRows, test: EvaluationRows),
     coordinator: Coordinator, journal: Journal?, checkpointer: Checkpointer?,
     staging: CheckpointStaging?, firstStep: Int
@@ -47,6 +49,7 @@ package final class Trainer {
     arena = memory.arena
     self.worker = worker
     self.updater = updater
+    self.replicas = replicas
     self.evaluator = evaluator
     self.rows = rows
     self.coordinator = coordinator
@@ -80,7 +83,9 @@ package final class Trainer {
     arena.own.pointee.waitNanoseconds = 0
     let batch = try worker.computeGradients(step: step)
 
+    replicas.post(step: step)
     try memory.gatherVotes()
+    try replicas.compare(step: step)
     let directive = board.pointee.directive
     let votes = arena.votes()
     let loss = updater.leafSum { $0.loss } / updater.leafSum { $0.weight }

@@ -170,6 +170,8 @@ extension TrainingJob {
       updater: SliceUpdater(
         memory: memory, reducer: reducer, division: built.division, layout: built.plans.layout,
         optimizer: built.optimizer, rules: built.rules),
+      replicas: ReplicaCheck(
+        group: group, arena: memory.arena, layout: built.plans.layout),
       evaluator: Evaluator(
         memory: memory, group: group, plans: built.plans, assembler: assembler,
         chunkSize: configuration.evaluationChunk),

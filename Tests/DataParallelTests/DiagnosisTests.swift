@@ -49,8 +49,9 @@ import Testing
 
   @Test func limits() {
     let limits = Watchdog.Limits()
-    #expect(limits.warning(medianStep: 0.1) == 10)
-    #expect(limits.warning(medianStep: 2) == 40)
+    #expect(limits.warning(.computing, medianStep: 0.1) == 10)
+    #expect(limits.warning(.reducing, medianStep: 2) == 40)
+    #expect(limits.warning(.evaluating, medianStep: 0.1) == 60)
     #expect(limits.end(.computing, medianStep: 0.1) == 120)
     #expect(limits.end(.reducing, medianStep: 3) == 300)
     #expect(limits.end(.saving, medianStep: 0.1) == 600)

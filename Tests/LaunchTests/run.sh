@@ -206,6 +206,10 @@ check "Windows line ends" bad_host 'Windows' 'h1 slots=1\r\n'
 check "NUL bytes" bad_host 'NUL' 'h1\0000 slots=1\n'
 check "an empty hostfile" bad_host 'no host' '# nothing\n\n'
 check "a host twice" bad_host 'listed before' 'h1 slots=1\nh2 slots=1\nh1 slots=1\n'
+printf 'localhost slots=1\nno-such-host.invalid slots=1\n' >hosts
+launch --dry-run --hostfile hosts
+check "a host without an address is told" says 'known here for no-such-host.invalid'
+check "… and no reason to refuse" ends_with 0
 check "hosts without slots and no --ranks" bad_host '--ranks' 'h1\nh1\nh2\n'
 check "nothing of them is executed, either" test ! -e HACKED
 printf '# two\nlocalhost slots=2 max_slots=2 # here\n' >hosts

@@ -2,6 +2,7 @@
 #define CKERNELS_REDUCTION_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 /// out[i] = a[i] + b[i]; `out` may be `a` or `b`.
 void ck_add(float *out, const float *a, const float *b, size_t n);
@@ -22,6 +23,9 @@ double ck_sum_squares(const float *x, size_t n);
 
 /// Σ |x[i]| in double, in 16 lanes of fixed order.
 double ck_sum_absolutes(const float *x, size_t n);
+
+/// A number that changes where any bit of `x` does: FNV-1a (Fowler, Noll, Vo) in 16 lanes.
+uint64_t ck_hash(const float *x, size_t n);
 
 /// 1 where every element is finite.
 int ck_all_finite(const float *x, size_t n);

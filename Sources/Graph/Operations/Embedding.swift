@@ -70,7 +70,7 @@ package struct PositionalEmbedding: Operation {
       backward += clearing(target)
       backward.append(
         ClosureKernel([upstream, target.buffer]) { pointers in
-          ck_column_sums(pointers[0], pointers[1], samples, count, 1)
+          ck_column_sums(pointers[0], nil, pointers[1], samples, count, 1)
         })
     }
     return CompiledOperation(forward: [forward], backward: backward)
