@@ -60,7 +60,7 @@ package struct ZooRow: Sendable {
     ZooRow(
       "gpt", "--data bible --model gpt:layers=4,heads=4,width=128,context=64",
       "--batch-size 24 --steps 3000 --optimizer adamw --lr 1e-3 --betas 0.9,0.99 "
-        + "--weight-decay 0.1 --warmup 100st --schedule cosine:floor=1e-4 --clip-norm 1 "
+        + "--weight-decay 0.1 --warmup 100st --schedule cosine:min=1e-4 --clip-norm 1 "
         + "--eval-every 1000st", batch: 24, steps: 100, peer: "gpt-nano"),
     ZooRow(
       "gpt-small",
