@@ -61,11 +61,6 @@ import Testing
     }
   }
 
-  @Test func softmaxes() throws {
-    try compare("softmax") { x, _ in softmax(x) }
-    try compare("log_softmax") { x, _ in logSoftmax(x) }
-  }
-
   @Test(arguments: ["causal", "full"]) func attention(_ kind: String) throws {
     try compare("attention_\(kind)") { x, parameter in
       x.linear(weight: parameter("qkv.weight") ?? x, bias: parameter("qkv.bias"))

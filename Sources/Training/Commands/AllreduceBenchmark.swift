@@ -44,7 +44,8 @@ package final class AllreduceBenchmark {
       blocks: division.blocks.count, chunks: 0, buckets: division.buckets.count)
     try group.agree {
       try MemoryPlan(
-        rankBytes: bytes, localRanks: group.node.size, windowBytes: sizes.byteCount, stagingBytes: 0,
+        rankBytes: bytes, localRanks: group.node.size, windowBytes: sizes.byteCount,
+        stagingBytes: 0,
         dataBytes: 0
       ).check()
     }
