@@ -34,6 +34,11 @@ package struct TextWindows: Equatable, Sendable {
   package let span: Int
   package let length: Int
 
+  package init(span: Int, length: Int) {
+    self.span = span
+    self.length = length
+  }
+
   /// Windows that together hold every token.
   package var rows: Int { span < length ? 0 : (span + length - 1) / length }
 
