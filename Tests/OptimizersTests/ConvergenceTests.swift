@@ -27,7 +27,7 @@ import Testing
     case "adadelta": (test.rate, 10)
     case "lars": (test.rate, 1)
     // Its first steps are the gradient's, and long.
-    case "radam": (test.rate, 1e-3)
+    case "radam": (test.rate, 3e-3)
     default: (test.rate, test.rate)
     }
   }

@@ -83,18 +83,23 @@ import Testing
     #expect(try (moved(weightDecay: nil) == without) == (own == 0))
   }
 
-  /// A group's factor is a factor of the rate.
+  /// A group's factor is a factor of the rate, which the moves follow.
   @Test(arguments: OptimizerCase.all) func rateFactorScalesTheRate(_ test: OptimizerCase) throws {
     let start = randomValues(37, stream: 1)
     let plain = try FlatRun(test, parameters: start)
     let scaled = try FlatRun(test, parameters: start)
+    let faster = try FlatRun(test, parameters: start)
     for step in 0..<8 {
       let gradient = randomValues(37, stream: UInt64(step + 2), scale: 0.1)
       plain.update(gradient, step: step, rate: test.rate / 4)
       scaled.update(gradient, step: step, rateFactor: 0.25)
+      faster.update(gradient, step: step)
     }
     #expect(sameBits(plain.parameters, scaled.parameters))
-    #expect(!sameBits(plain.parameters, start))
+    let moves = [plain, faster].map { run in
+      zip(run.parameters, start).reduce(0) { $0 + abs($1.0 - $1.1) }
+    }
+    #expect(moves[0] > 0 && moves[1] > 1.5 * moves[0])
   }
 
   /// PyTorch multiplies step after step; here the product is a function of the step's number.
