@@ -53,14 +53,24 @@ CK_CLONES void ck_scale_channels(const float *restrict x, const float *restrict 
                                  const float *restrict scale, const float *restrict bias,
                                  const float *restrict residual, float *restrict y, size_t rows,
                                  size_t channels, int rectifies) {
-#define BODY(W)                                                         \
-  for (size_t l = 0; l < (W); l++) {                                    \
-    size_t i = r * channels + c0 + l;                                   \
-    float v = scale[c0 + l] * (x[i] - mean[c0 + l]) + bias[c0 + l];     \
-    v = residual ? v + residual[i] : v;                                 \
-    y[i] = rectifies && v < 0 ? 0 : v;                                  \
+  // What is below the floor becomes 0; nothing is below NaN, and NaN is below nothing.
+  const float floor = rectifies ? 0 : -__builtin_inff();
+#define BODY(W, PLUS)                                                      \
+  for (size_t l = 0; l < (W); l++) {                                       \
+    size_t i = r * channels + c0 + l;                                      \
+    float v = scale[c0 + l] * (x[i] - mean[c0 + l]) + bias[c0 + l] PLUS;   \
+    y[i] = v < floor ? 0 : v;                                              \
   }
-  for (size_t r = 0; r < rows; r++) EACH_STRIP(channels, BODY)
+  // Two loops: a load that depends on a pointer's being null keeps one from being vectorized.
+  if (residual) {
+#define SUM(W) BODY(W, +residual[i])
+    for (size_t r = 0; r < rows; r++) EACH_STRIP(channels, SUM)
+#undef SUM
+  } else {
+#define ALONE(W) BODY(W, )
+    for (size_t r = 0; r < rows; r++) EACH_STRIP(channels, ALONE)
+#undef ALONE
+  }
 #undef BODY
 }
 
