@@ -25,7 +25,7 @@ package struct Adagrad: Optimizer {
     weightDecay = values[.weightDecay]
   }
 
-  package func scalars(step: Int, learningRate: Double) -> StepScalars {
+  package func scalars(step: Int, learningRate: Double, momentum: Double?) -> StepScalars {
     StepScalars(
       learningRate: learningRate / (1 + Double(step) * rateDecay), isFirstStep: step == 0)
   }

@@ -33,8 +33,8 @@ package struct Adam: Optimizer {
     AdamMoments.stateNames + (keepsLargest ? ["max_exp_avg_sq"] : [])
   }
 
-  package func scalars(step: Int, learningRate: Double) -> StepScalars {
-    moments.scalars(step: step, learningRate: learningRate)
+  package func scalars(step: Int, learningRate: Double, momentum: Double?) -> StepScalars {
+    moments.scalars(step: step, learningRate: learningRate, momentum: momentum)
   }
 
   package func update(_ block: UpdateBlock, _ scalars: StepScalars) {

@@ -20,9 +20,10 @@ struct AdamMoments: Sendable {
   }
 
   /// The bias corrections of step `step` (0 for the first): 1/(1 − β₁ᵗ) and 1/√(1 − β₂ᵗ).
-  func scalars(step: Int, learningRate: Double) -> StepScalars {
-    var scalars = StepScalars(learningRate: learningRate, isFirstStep: step == 0)
-    scalars.momentFactor = 1 / (1 - power(beta1, step + 1))
+  func scalars(step: Int, learningRate: Double, momentum: Double?) -> StepScalars {
+    var scalars = StepScalars(
+      learningRate: learningRate, momentum: momentum, isFirstStep: step == 0)
+    scalars.momentFactor = 1 / (1 - power(momentum ?? beta1, step + 1))
     scalars.rootFactor = 1 / (1 - power(beta2, step + 1)).squareRoot()
     return scalars
   }
@@ -36,7 +37,7 @@ struct AdamMoments: Sendable {
     var settings = ck_adam_settings()
     settings.moment_rate = Float(rate * scalars.momentFactor)
     settings.gradient_rate = Float(rate * scalars.gradientFactor)
-    settings.fresh1 = Float(1 - beta1)
+    settings.fresh1 = Float(1 - (scalars.momentum ?? beta1))
     settings.beta2 = Float(beta2)
     settings.fresh2 = Float(1 - beta2)
     settings.epsilon = Float(epsilon)

@@ -20,8 +20,8 @@ package struct Adamax: Optimizer {
     weightDecay = values[.weightDecay]
   }
 
-  package func scalars(step: Int, learningRate: Double) -> StepScalars {
-    moments.scalars(step: step, learningRate: learningRate)
+  package func scalars(step: Int, learningRate: Double, momentum: Double?) -> StepScalars {
+    moments.scalars(step: step, learningRate: learningRate, momentum: momentum)
   }
 
   package func update(_ block: UpdateBlock, _ scalars: StepScalars) {

@@ -21,8 +21,8 @@ package struct LAMB: Optimizer {
     weightDecay = values[.weightDecay]
   }
 
-  package func scalars(step: Int, learningRate: Double) -> StepScalars {
-    moments.scalars(step: step, learningRate: learningRate)
+  package func scalars(step: Int, learningRate: Double, momentum: Double?) -> StepScalars {
+    moments.scalars(step: step, learningRate: learningRate, momentum: momentum)
   }
 
   package func prepare(_ block: UpdateBlock, _ scalars: StepScalars) {

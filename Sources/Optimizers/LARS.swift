@@ -31,7 +31,7 @@ package struct LARS: Optimizer {
       ? trustCoefficient * size / (length + block.weightDecay * size) : 1
     var settings = ck_lars_settings()
     settings.scaled_rate = Float(block.rateFactor * scalars.learningRate * localRate)
-    settings.momentum = Float(momentum)
+    settings.momentum = Float(scalars.momentum ?? momentum)
     settings.weight_decay = Float(block.weightDecay)
     ck_lars(block.parameters, block.gradient, block.state[0], block.count, &settings)
   }

@@ -24,11 +24,11 @@ package struct NAdam: Optimizer {
     weightDecay = values[.weightDecay]
   }
 
-  package func scalars(step: Int, learningRate: Double) -> StepScalars {
-    var scalars = moments.scalars(step: step, learningRate: learningRate)
+  package func scalars(step: Int, learningRate: Double, momentum: Double?) -> StepScalars {
+    var scalars = moments.scalars(step: step, learningRate: learningRate, momentum: nil)
     let t = step + 1
-    scalars.gradientFactor = (1 - momentum(t)) / (1 - momentumProduct(t))
-    scalars.momentFactor = momentum(t + 1) / (1 - momentumProduct(t + 1))
+    scalars.gradientFactor = (1 - self.momentum(t)) / (1 - momentumProduct(t))
+    scalars.momentFactor = self.momentum(t + 1) / (1 - momentumProduct(t + 1))
     return scalars
   }
 

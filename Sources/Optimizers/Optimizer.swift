@@ -16,7 +16,9 @@ package protocol Optimizer: Sendable {
   var needsTensorNorms: Bool { get }
 
   /// What the update of step `step` (0 for the first) needs beside the settings.
-  func scalars(step: Int, learningRate: Double) -> StepScalars
+  /// - Parameter momentum: in place of its own momentum (β₁ of Adam's kin), where it has one that a
+  ///   schedule may move: all but NAdam and Lion.
+  func scalars(step: Int, learningRate: Double, momentum: Double?) -> StepScalars
 
   /// First half where tensor norms are needed: turns the gradient into the direction of the
   /// update, whose norm is taken next.
@@ -30,8 +32,12 @@ extension Optimizer {
   package var needsTensorNorms: Bool { false }
   package func prepare(_ block: UpdateBlock, _ scalars: StepScalars) {}
 
+  package func scalars(step: Int, learningRate: Double, momentum: Double?) -> StepScalars {
+    StepScalars(learningRate: learningRate, momentum: momentum, isFirstStep: step == 0)
+  }
+
   package func scalars(step: Int, learningRate: Double) -> StepScalars {
-    StepScalars(learningRate: learningRate, isFirstStep: step == 0)
+    scalars(step: step, learningRate: learningRate, momentum: nil)
   }
 }
 
@@ -66,6 +72,8 @@ package struct UpdateBlock {
 package struct StepScalars: BitwiseCopyable, Sendable, Equatable {
   /// What the schedule says.
   package var learningRate = 0.0
+  /// In place of the optimizer's own, where a schedule moves it.
+  package var momentum: Double?
   /// Where state starts as something else than zeros.
   package var isFirstStep = false
   /// What the learning rate is multiplied with in front of the moment: Adam's 1/(1 − β₁ᵗ).
@@ -77,8 +85,9 @@ package struct StepScalars: BitwiseCopyable, Sendable, Equatable {
   /// RAdam: whether the variance is known well enough to divide by it.
   package var isRectified = true
 
-  package init(learningRate: Double = 0, isFirstStep: Bool = false) {
+  package init(learningRate: Double = 0, momentum: Double? = nil, isFirstStep: Bool = false) {
     self.learningRate = learningRate
+    self.momentum = momentum
     self.isFirstStep = isFirstStep
   }
 }

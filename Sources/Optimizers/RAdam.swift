@@ -22,14 +22,15 @@ package struct RAdam: Optimizer {
     weightDecay = values[.weightDecay]
   }
 
-  package func scalars(step: Int, learningRate: Double) -> StepScalars {
-    var scalars = StepScalars(learningRate: learningRate, isFirstStep: step == 0)
+  package func scalars(step: Int, learningRate: Double, momentum: Double?) -> StepScalars {
+    var scalars = StepScalars(
+      learningRate: learningRate, momentum: momentum, isFirstStep: step == 0)
     let t = step + 1
     let beta2Power = power(moments.beta2, t)
     let correction = 1 - beta2Power
     let limit = 2 / (1 - moments.beta2) - 1
     let length = limit - 2 * Double(t) * beta2Power / correction
-    scalars.momentFactor = 1 / (1 - power(moments.beta1, t))
+    scalars.momentFactor = 1 / (1 - power(momentum ?? moments.beta1, t))
     scalars.isRectified = length > 5
     if scalars.isRectified {
       let rectification =

@@ -41,7 +41,7 @@ package struct RMSprop: Optimizer {
     settings.alpha = Float(alpha)
     settings.fresh = Float(1 - alpha)
     settings.epsilon = Float(epsilon)
-    settings.momentum = Float(momentum)
+    settings.momentum = momentum == 0 ? 0 : Float(scalars.momentum ?? momentum)
     settings.weight_decay = Float(block.weightDecay)
     let mean = isCentered ? block.state[1] : nil
     let buffer = momentum > 0 ? block.state[isCentered ? 2 : 1] : nil

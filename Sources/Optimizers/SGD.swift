@@ -34,7 +34,7 @@ package struct SGD: Optimizer {
   package func update(_ block: UpdateBlock, _ scalars: StepScalars) {
     var settings = ck_sgd_settings()
     settings.learning_rate = Float(block.rateFactor * scalars.learningRate)
-    settings.momentum = Float(momentum)
+    settings.momentum = momentum == 0 ? 0 : Float(scalars.momentum ?? momentum)
     settings.dampening = Float(dampening)
     settings.weight_decay = Float(block.weightDecay)
     settings.nesterov = isNesterov ? 1 : 0

@@ -113,7 +113,7 @@ package struct Coordinator {
     var directive = Directive()
     directive.step = step
     directive.scalars = optimizer.scalars(
-      step: updates, learningRate: rate(at: step))
+      step: updates, learningRate: rate(at: step), momentum: schedule.momentum(at: step))
     directive.noise =
       configuration.gradientNoise.map { GradientNoise.deviation($0, step: step) } ?? 0
     let isLast =

@@ -86,7 +86,9 @@ final class SliceUpdater {
   /// - Parameter batch: samples of the step, over all leaves.
   func update(_ directive: Directive, batch: Int) throws {
     arena.enter(.reducing)
-    let weight = Float(leafSum { $0.weight })
+    // Where every label of the batch is ignored, the gradient is zero, not 0/0.
+    let total = leafSum { $0.weight }
+    let weight = total == 0 ? 1 : Float(total)
     let movesAtOnce = passes.first != .clip
     try reducer.reduceSlices(keeps: !passes.isEmpty) { block, range, addition in
       takeMean(block, range, addition, weight: weight)

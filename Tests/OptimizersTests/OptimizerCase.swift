@@ -109,9 +109,10 @@ final class FlatRun {
   /// - Parameter weightDecay: nil is the optimizer's own.
   func update(
     _ gradient: [Float], step: Int, borders: [Int] = [], rate: Double? = nil,
-    weightDecay: Double? = nil, rateFactor: Double = 1
+    weightDecay: Double? = nil, rateFactor: Double = 1, momentum: Double? = nil
   ) {
-    let scalars = optimizer.scalars(step: step, learningRate: rate ?? self.rate)
+    let scalars = optimizer.scalars(
+      step: step, learningRate: rate ?? self.rate, momentum: momentum)
     gradientArena.pointer.update(from: gradient, count: gradient.count)
     let all = [0] + borders + [gradient.count]
     let slices = zip(all, all.dropFirst()).map { $0..<$1 }

@@ -177,4 +177,14 @@ import Training
     let failure = failure { _ = try self.coordinator(hasValidation: false, schedule: text) }
     #expect(failure?.kind == .usage && failure?.message.contains("no validation data") == true)
   }
+
+  /// One-cycle's momentum reaches the optimizer in the directive; β₁ enters its correction, too.
+  @Test func momentumIsTheSchedules() throws {
+    let coordinator = try coordinator(schedule: "one-cycle")
+    let scalars = (0..<30).map { coordinator.directive(step: $0).scalars }
+    #expect(
+      scalars[0].momentum == 0.95 && scalars[8].momentum.map { abs($0 - 0.85) < 1e-12 } ?? false)
+    #expect(abs(scalars[0].momentFactor - 20) < 1e-12)
+    #expect(try self.coordinator().directive(step: 3).scalars.momentum == nil)
+  }
 }
