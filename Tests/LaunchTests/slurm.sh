@@ -16,7 +16,7 @@ skip() {
 for tool in slurmctld slurmd munged; do
   type -P "$tool" /usr/sbin/"$tool" >/dev/null || skip "$tool is not installed (apt-get install slurm-wlm munge)"
 done
-! pgrep -x 'slurmctld|slurmd' >/dev/null || skip "Slurm runs here already"
+! { pgrep -x slurmctld || pgrep -x slurmd; } >/dev/null || skip "Slurm runs here already"
 export PATH=$PATH:/usr/sbin
 program=${DIST_TRAIN_PROGRAM:-$root/.build/release/swift-dist-train}
 [[ -x $program ]] || skip "the program is not built"
@@ -99,16 +99,13 @@ echo "the work: $steps steps, about 70 s; the limit: 60 s"
 cd -- "$work"
 job=$(sbatch --parsable -n 2 -t 1 --signal=B:USR1@30 --output="$work/job.log" \
   "$root/launch/slurm.sbatch" --run "$work/run" --steps "$steps" "${recipe[@]}")
-restarted=
 for ((i = 0; i < 400; i++)); do
   state=$(squeue -h -j "$job" -o %T 2>/dev/null) || state=
   case $state in
     '') break ;;
     PENDING) # held for two minutes after a requeue
-      if [[ -z $restarted ]] && grep -q 'goes back' job.log 2>/dev/null; then
-        restarted=yes
+      if grep -q 'goes back' job.log 2>/dev/null; then
         scontrol update jobid="$job" StartTime=now || true
-        restarted=
       fi
       ;;
   esac
@@ -121,5 +118,8 @@ echo "==== the same work, never stopped"
 mpirun -np 1 --bind-to none "$program" "${recipe[@]}" --steps "$steps" --run "$work/whole" --quiet </dev/null
 sums=$(sha256sum run/model.safetensors whole/model.safetensors | cut -d' ' -f1 | uniq | wc -l)
 sha256sum run/model.safetensors whole/model.safetensors
-grep -q 'goes back into the queue' job.log && [[ $sums -eq 1 ]] || { echo FAILED; exit 1; }
+if ! grep -q 'goes back into the queue' job.log || [[ $sums -ne 1 ]]; then
+  echo FAILED
+  exit 1
+fi
 echo "passed: requeued and equal in bits"
