@@ -103,8 +103,8 @@ let package = Package(
     tests(
       "TrainingTests",
       [
-        "Basics", "DataParallel", "Datasets", "Graph", "Optimizers", "Reports", "TestSupport",
-        "Training",
+        "Basics", "CKernels", "DataParallel", "Datasets", "Graph", "Optimizers", "Reports",
+        "TestSupport", "Training",
       ]),
     tests("IntegrationTests", ["swift-dist-train"]),
   ]

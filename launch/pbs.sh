@@ -28,7 +28,7 @@ source "$home/launch/lib.sh"
 source "$home/launch/batch.sh"
 script=launch/pbs.sh
 
-[[ ${PBS_JOBID-} =~ ^[A-Za-z0-9._\[\]-]+$ ]] || die 64 "no PBS job: submit it with qsub"
+[[ ${PBS_JOBID-} =~ ^[][A-Za-z0-9._-]+$ ]] || die 64 "no PBS job: submit it with qsub"
 for value in "${CONFIG-}" "${RUN-}" "$home"; do
   [[ -n $value ]] || die 64 "CONFIG and RUN are needed: qsub -v CONFIG=run.yaml,RUN=runs/a"
   [[ $value != *[,=\"\'\\]* ]] || die 64 "qsub -v cannot carry this value: $value"

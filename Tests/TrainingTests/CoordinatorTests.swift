@@ -1,4 +1,5 @@
 import Basics
+import CKernels
 import Optimizers
 import TestSupport
 import Testing
@@ -76,6 +77,32 @@ import Training
     let next = coordinator.directive(step: 5)
     #expect(next.stops && next.saves && !next.evaluates)
     #expect(coordinator.ending(step: 6) == (.signal, 75))
+  }
+
+  @Test func stopsBeforeTheJobsEnd() throws {
+    var coordinator = try coordinator()
+    coordinator.jobEnd = .infinity
+    coordinator.observe(step: 4, hasNonFinite: false, normIsFinite: true, wantsStop: false)
+    #expect(!coordinator.directive(step: 5).stops)
+    // The clock's zero has long passed.
+    coordinator.jobEnd = 0
+    coordinator.observe(step: 5, hasNonFinite: false, normIsFinite: true, wantsStop: false)
+    let next = coordinator.directive(step: 6)
+    #expect(next.stops && next.saves)
+    #expect(coordinator.ending(step: 7) == (.timeLimit, 75))
+    #expect(coordinator.ending(step: 30) == (.epochs, 0), "it was the last step")
+  }
+
+  /// A save that takes longer than the time that is left must begin earlier.
+  @Test func knowsWhatASaveCosts() throws {
+    var coordinator = try coordinator()
+    coordinator.jobEnd = Double(ck_monotonic_ns()) / 1e9 + 1000
+    coordinator.saveSeconds = 500
+    coordinator.observe(step: 4, hasNonFinite: false, normIsFinite: true, wantsStop: false)
+    #expect(coordinator.reason == nil)
+    coordinator.saveSeconds = 700
+    coordinator.observe(step: 5, hasNonFinite: false, normIsFinite: true, wantsStop: false)
+    #expect(coordinator.reason == .timeLimit)
   }
 
   @Test func divergesAfterTooManyBadSteps() throws {

@@ -4,14 +4,12 @@ import Reports
 
 /// Keeps two jobs from writing one run: an advisory lock on the file `.lock` in the run's folder,
 /// which says who holds it. The kernel gives it back however the job ends; the file stays.
-final class RunLock: Sendable {
+package final class RunLock: Sendable {
   private let descriptor: Int32
 
-  /// How long a job that was killed may take to be gone.
-  private static let patienceSeconds = 5.0
-
+  /// - Parameter patienceSeconds: how long a job that was killed may take to be gone.
   /// - Throws: `Failure.usage` naming the holder where another job has it.
-  init(folder: String) throws {
+  package init(folder: String, patienceSeconds: Double = 5) throws {
     let path = folder + "/.lock"
     descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o644)
     guard descriptor >= 0 else { throw systemFailure(path) }
@@ -19,7 +17,7 @@ final class RunLock: Sendable {
     while flock(descriptor, LOCK_EX | LOCK_NB) != 0 {
       // Some file systems know no locks; a run is worth more than the check.
       guard errno == EWOULDBLOCK || errno == EINTR else { return }
-      guard waited < RunLock.patienceSeconds else {
+      guard waited < patienceSeconds else {
         let holder = (try? readTextFile(path, limit: 4096)) ?? ""
         throw Failure.usage(
           "run: \(folder) is being written by \(Console.printable(holder))",

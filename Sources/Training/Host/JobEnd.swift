@@ -3,12 +3,12 @@ import CKernels
 import Glibc
 
 /// When the job must be over: what the user says, or the batch system.
-enum JobEnd {
+package enum JobEnd {
   /// On the clock of `ck_monotonic_ns`, in seconds; nil where nothing is known.
   /// - Parameters:
   ///   - limit: `--time-limit`, counted from `started`.
   ///   - environment: Slurm's `SLURM_JOB_END_TIME`, in seconds since 1970.
-  static func seconds(
+  package static func seconds(
     limit: Double?, startedNanoseconds: UInt64,
     environment: (String) -> String? = { getenv($0).map { String(cString: $0) } }
   ) -> Double? {
@@ -22,7 +22,7 @@ enum JobEnd {
   }
 
   /// Reads `90s`, `30min` or `2h`.
-  static func parse(_ text: String) -> Double? {
+  package static func parse(_ text: String) -> Double? {
     for (unit, seconds) in [("min", 60.0), ("s", 1), ("h", 3600)] where text.hasSuffix(unit) {
       guard let value = Double(text.dropLast(unit.count)), value > 0, value < 1e9 else {
         return nil

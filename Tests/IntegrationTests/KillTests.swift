@@ -1,0 +1,79 @@
+import Foundation
+import Testing
+
+extension Integration {
+  /// SIGKILL at random moments, writing of checkpoints included, and a restart at a random number
+  /// of ranks, until done: the bits of a run that was left alone.
+  ///
+  /// `DIST_TRAIN_KILL_ROUNDS=200 launch/test --filter KillTests` is the long form;
+  /// `DIST_TRAIN_KILL_SEED` repeats one.
+  @Suite struct KillTests {
+    /// 100 checkpoints, so that most moments are within a save.
+    static let recipe = [
+      "--logical-ranks", "4", "--threads", "1", "--steps", "3000", "--checkpoint-every", "30st",
+      "--eval-every", "500st", "--keep", "2", "--schedule", "cosine", "--log-every", "500",
+      "--quiet",
+    ]
+
+    private static func variable(_ name: String) -> UInt64? {
+      ProcessInfo.processInfo.environment[name].flatMap { UInt64($0) }
+    }
+
+    @Test func `Killed again and again`() throws {
+      let rounds = Int(Self.variable("DIST_TRAIN_KILL_ROUNDS") ?? 3)
+      let seed = Self.variable("DIST_TRAIN_KILL_SEED") ?? .random(in: 0..<1 << 32)
+      var random = SplitMix(state: seed)
+      let folder = try TemporaryFolder(isOnDisk: true)
+      let whole = folder.run("whole")
+      try IntegrationTests.run(ranks: 2, expecting: 0, Self.recipe + whole.option)
+      var kills = (startUp: 0, training: 0, saving: 0)
+      var starts = 0
+      for round in 0..<rounds {
+        let run = folder.run("round")
+        var code: Int32 = 1
+        // Three jobs are killed; the next may end.
+        for start in 0... where code != 0 {
+          try #require(start < 20, "no end; seed \(seed), round \(round)")
+          let ranks = Int.random(in: 1...8, using: &random)
+          let job = try Job(ranks: ranks, Self.recipe + run.option + ["--resume", "auto"])
+          starts += 1
+          if start < 3 {
+            usleep(UInt32.random(in: 200_000...1_500_000, using: &random))
+            if let victim = job.ranks.randomElement(using: &random) {
+              if !run.entries().contains("latest") {
+                kills.startUp += 1
+              } else if run.entries("checkpoints").contains(where: { $0.hasSuffix(".new") }) {
+                kills.saving += 1
+              } else {
+                kills.training += 1
+              }
+              kill(victim.id, SIGKILL)
+            }
+          }
+          code = try job.finish(timeout: 60).code
+          try #require([0, 137].contains(code), "seed \(seed), round \(round): code \(code)")
+        }
+        #expect(try run.digest() == whole.digest(), "seed \(seed), round \(round)")
+        let state = "latest/optimizer.safetensors"
+        #expect(try run.digest(state) == whole.digest(state), "seed \(seed), round \(round)")
+        try FileManager.default.removeItem(atPath: run.path)
+      }
+      print(
+        "kill test: seed \(seed), \(rounds) rounds, \(starts) starts; killed before the first "
+          + "checkpoint \(kills.startUp), within a save \(kills.saving), else \(kills.training)")
+    }
+  }
+}
+
+/// Random numbers that a seed repeats. Source: Steele, Lea, Flood, OOPSLA 2014.
+private struct SplitMix: RandomNumberGenerator {
+  var state: UInt64
+
+  mutating func next() -> UInt64 {
+    state &+= 0x9E37_79B9_7F4A_7C15
+    var value = state
+    value = (value ^ value >> 30) &* 0xBF58_476D_1CE4_E5B9
+    value = (value ^ value >> 27) &* 0x94D0_49BB_1331_11EB
+    return value ^ value >> 31
+  }
+}

@@ -1,0 +1,98 @@
+import Glibc
+import Testing
+
+extension Integration {
+  /// Full disks, two jobs on one run, and the end of the job's time.
+  @Suite struct StorageTests {
+    let folder: TemporaryFolder
+
+    init() throws { folder = try TemporaryFolder() }
+
+    private static let recipe = [
+      "--logical-ranks", "2", "--threads", "1", "--epochs", "4", "--val-fraction", "0",
+    ]
+
+    /// In a mount namespace of its own, with a disk of `size` at the run's folder.
+    private func run(size: String, expecting code: Int32, _ options: String...) throws -> Outcome {
+      try IntegrationTests.run(
+        ranks: 2, expecting: code, Self.recipe + ["--run", folder.path + "/disk/run"] + options,
+        prefix: [
+          "unshare", "-m", "sh", "-c",
+          "mkdir -p '\(folder.path)/disk' && "
+            + "mount -t tmpfs -o size=\(size) tmpfs '\(folder.path)/disk' && exec \"$@\"", "sh",
+        ])
+    }
+
+    private func warnings(_ outcome: Outcome) -> Int {
+      outcome.stderr.split(separator: "\n").count { $0.contains("not written") }
+    }
+
+    /// A checkpoint has 60 kB, the weights alone 20 kB.
+    @Test(.enabled(if: SharedMemoryTests.mayUnshare, "mounting is not permitted here"))
+    func `A full disk`() throws {
+      for mode in ["async", "sync"] {
+        let none = try run(size: "40k", expecting: 73, "--checkpoint-mode", mode)
+        #expect(warnings(none) == 4, "each time: \(none)")
+        let first = try run(size: "112k", expecting: 0, "--checkpoint-mode", mode)
+        #expect(warnings(first) == 3, "one is there, and nothing half beside it: \(first)")
+        #expect(warnings(try run(size: "400k", expecting: 0, "--checkpoint-mode", mode)) == 0)
+      }
+    }
+
+    @Test func `A copy in memory or not, the same files`() throws {
+      let (async, sync) = (folder.run("async"), folder.run("sync"))
+      for (run, mode) in [(async, "async"), (sync, "sync")] {
+        try IntegrationTests.run(
+          ranks: 3, expecting: 0, Self.recipe + run.option + ["--checkpoint-mode", mode])
+      }
+      #expect(async.steps.count == 3)
+      for file in ["model.safetensors", "optimizer.safetensors"] {
+        for step in async.steps {
+          let path = "checkpoints/" + (async.checkpoint(step).split(separator: "/").last ?? "")
+          #expect(try async.digest("\(path)/\(file)") == sync.digest("\(path)/\(file)"))
+        }
+      }
+      let lines = try async.metrics("checkpoint")
+      #expect(lines.map(\.step) == [29, 58, 87, 116])
+      for line in lines { #expect(try line.number("pause_ms") > 0 && line.number("write_ms") > 0) }
+    }
+
+    @Test func `Multiples are kept for ever`() throws {
+      let run = folder.run("run")
+      try IntegrationTests.run(
+        ranks: 1, expecting: 0,
+        Self.recipe + run.option + [
+          "--keep", "1", "--keep-every", "2ep", "--checkpoint-every", "1ep",
+        ])
+      #expect(run.steps.sorted() == [58, 116])
+    }
+
+    private static let endless = [
+      "--logical-ranks", "2", "--threads", "1", "--steps", "100000000", "--checkpoint-every",
+      "5000st", "--eval-every", "100000000st", "--quiet",
+    ]
+
+    @Test func `Two jobs, one run`() throws {
+      let run = folder.run("run")
+      let job = try Job(ranks: 2, Self.endless + run.option)
+      try job.wait { run.entries().contains("latest") }
+      let second = try IntegrationTests.run(
+        ranks: 1, expecting: 64, run.option + ["--resume", "latest"])
+      #expect(second.messages.count == 1, "\(second)")
+      let first = try #require(job.ranks.first { $0.rank == 0 })
+      #expect(second.messages.first?.contains("process \(first.id) on host") == true, "\(second)")
+      job.signalLauncher(SIGUSR1)
+      #expect(try job.finish(timeout: 20).code == 75)
+    }
+
+    @Test func `The job's time is over`() throws {
+      let run = folder.run("run")
+      let outcome = try IntegrationTests.run(
+        ranks: 2, expecting: 75, Self.endless + run.option + ["--time-limit", "6s"])
+      #expect(outcome.seconds < 8, "\(outcome)")
+      let end = try #require(try run.metrics("end").last)
+      #expect(try end.text("reason") == "time-limit")
+      #expect(run.steps.max() == end.step, "saved at its last step")
+    }
+  }
+}

@@ -1,0 +1,185 @@
+#!/usr/bin/env bash
+# Tests of launch/supervise, pbs.sh and lsf.sh: a shell script in place of the trainer, stand-ins
+# for mpirun, qsub and qstat where hosts and a batch system would be needed.
+#
+#   Tests/LaunchTests/batch.sh
+#
+# Ends with "N passed, M failed"; the exit code is 1 when any failed.
+# shellcheck disable=SC2016
+set -euo pipefail
+root=$(dirname -- "$(dirname -- "$(dirname -- "$(readlink -f -- "${BASH_SOURCE[0]}")")")")
+work=$(mktemp -d -t launch-tests.XXXXXXXX)
+trap 'rm -rf -- "$work"' EXIT
+cd -- "$work"
+passed=0 failed=0
+check() { # check NAME COMMAND…: shows `output` where it fails
+  local name=$1
+  shift
+  if "$@"; then
+    passed=$((passed + 1))
+    echo "ok    $name"
+  else
+    failed=$((failed + 1))
+    echo "FAIL  $name"
+    sed 's/^/      | /' output
+  fi
+}
+says() { grep -qF -- "$1" output; }
+ended() { [[ $code -eq $1 ]]; }
+starts() { [[ $(wc -l <starts) -eq $1 ]]; }
+
+# The program: each start takes the next line of `codes`: a code to end with, `kill` for SIGKILL,
+# `new CODE` after a new checkpoint, `wait` for a SIGUSR1 and then 75. It notes its arguments.
+cat >program <<'P'
+#!/usr/bin/env bash
+cd "$(dirname "$0")" || exit 70
+echo "$*" >>starts
+line=$(head -1 codes)
+sed -i 1d codes
+case $line in
+  kill) kill -KILL $$ ;;
+  new*) ln -sfn "checkpoints/$RANDOM$RANDOM" run/latest && exit "${line#new }" ;;
+  wait) trap 'exit 75' USR1; touch waiting; while :; do sleep 0.05; done ;;
+  *) exit "$line" ;;
+esac
+P
+chmod +x program
+export DIST_TRAIN_PROGRAM=$work/program
+plan() { # plan LINE…: what the program will do
+  rm -rf run starts waiting next
+  mkdir run
+  : >starts
+  printf '%s\n' "$@" >codes
+}
+supervise() {
+  code=0
+  "$root/launch/supervise" --back-off 0 "$@" >output 2>&1 || code=$?
+}
+
+# ---- supervise --------------------------------------------------------------------------------
+
+plan 74 kill 75 0
+supervise -np 1 --run run
+check "restarts after 74, a killed rank and 75, until 0" eval 'ended 0 && starts 4'
+check "every start continues" eval '[[ $(grep -c -- "--run run --resume auto" starts) -eq 4 ]]'
+for code_of in 64 65 73 76; do
+  plan "$code_of" 0
+  supervise -np 1 --run run
+  check "ends at once with $code_of" eval 'ended $code_of && starts 1'
+done
+plan 74 74 74 74 74
+supervise --max-restarts 2 -np 1 --run run
+check "gives up after starts without a new checkpoint" eval 'ended 74 && starts 3 && says "giving up"'
+plan 'new 74' 'new 74' 'new 74' 'new 74' 0
+supervise --max-restarts 1 -np 1 --run run
+check "a new checkpoint counts as progress" eval 'ended 0 && starts 5'
+plan 74 0
+supervise -np 1 --run run --resume best
+check "an own --resume stays" eval 'ended 0 && ! grep -q auto starts'
+supervise -np 1
+check "no --run" eval 'ended 64 && says "--run"'
+supervise -np 0 --run run
+check "a number of ranks that is none" ended 64
+supervise -np 1 --run run --expect-ranks 3
+check "--expect-ranks cannot be promised" ended 64
+
+signalled() { # signalled SIGNAL…: supervise gets them while the program waits
+  local signal pid tenth
+  plan wait 0
+  env --default-signal=INT,QUIT "$root/launch/supervise" --back-off 0 -np 1 --run run >output 2>&1 &
+  pid=$!
+  for ((tenth = 0; tenth < 100; tenth++)); do [[ ! -e waiting ]] || break; sleep 0.1; done
+  for signal in "$@"; do
+    kill -"$signal" "$pid"
+    sleep 0.3
+  done
+  code=0
+  wait "$pid" || code=$?
+}
+for signal in TERM INT USR1; do
+  signalled "$signal"
+  check "SIG$signal saves and ends, without a restart" eval 'ended 75 && starts 1'
+done
+
+# A stand-in for mpirun, whose rank on host h2 is killed each time.
+mkdir stub
+cat >stub/mpirun <<'M'
+#!/usr/bin/env bash
+while [[ $1 != */program ]]; do
+  case $1 in
+    --hostfile) cp "$2" "$WORK/hosts.now" ;;
+    -np) echo "np $2" >>"$WORK/starts" ;;
+  esac
+  shift
+done
+if grep -q h2 "$WORK/hosts.now"; then
+  echo "mpirun noticed that process rank 1 with PID 0 on node h2 exited on signal 9 (Killed)." >&2
+  exit 137
+fi
+M
+chmod +x stub/mpirun
+export WORK=$work
+printf 'h1 slots=2 # first\nh2 slots=2\nh3 slots=2\n' >hosts
+plan
+PATH=$work/stub:$PATH supervise --hostfile hosts --run run
+check "a host that failed twice is dropped" eval 'ended 0 && says "h2 failed twice" && ! grep -q h2 hosts.now'
+check "and its slots with it" eval '[[ $(<starts) == $(printf "np 6\nnp 6\nnp 4") ]]'
+check "the user's hostfile is left as it is" grep -q h2 hosts
+printf 'h2 slots=2\n' >hosts
+plan
+PATH=$work/stub:$PATH supervise --max-restarts 3 --hostfile hosts --run run
+check "the last host is not dropped" eval 'ended 137 && grep -q h2 hosts.now'
+
+# ---- PBS --------------------------------------------------------------------------------------
+
+cat >stub/qsub <<'Q'
+#!/usr/bin/env bash
+printf '%s\n' "$@" >"$WORK/next"
+echo 43.server
+Q
+printf '#!/bin/sh\necho "    Resource_List.walltime = 01:02:03"\n' >stub/qstat
+chmod +x stub/qsub stub/qstat
+printf 'localhost\nlocalhost\n' >nodes
+touch config.yaml
+pbs() {
+  code=0
+  env PATH="$work/stub-q:$PATH" PBS_JOBID=42.server PBS_O_WORKDIR="$work" PBS_NODEFILE="$work/nodes" \
+    DIST_TRAIN_HOME="$root" CONFIG=config.yaml RUN=run "$@" "$root/launch/pbs.sh" >output 2>&1 || code=$?
+}
+mkdir stub-q
+cp stub/qsub stub/qstat stub-q/
+plan 75 75
+pbs
+check "PBS: 75 submits the next job" eval 'ended 75 && grep -qxF "CONFIG=config.yaml,RUN=run,DIST_TRAIN_HOME=$root" next'
+check "PBS: two slots are two ranks, which continue" grep -qF -- '--expect-ranks 2 --config config.yaml --run run --resume auto' starts
+check "PBS: the walltime is the time limit" grep -qE -- '--time-limit 37[0-9][0-9]s' starts
+plan 0 0
+pbs PBS_WALLTIME=500
+check "PBS: a finished run is the last" eval 'ended 0 && [[ ! -e next ]] && grep -qE -- "--time-limit (500|49[0-9])s" starts'
+pbs RUN=
+check "PBS: RUN is needed" eval 'ended 64 && says "RUN"'
+pbs RUN='a,b'
+check "PBS: a value that qsub cannot carry" eval 'ended 64 && says "cannot carry"'
+pbs PBS_NODEFILE=/nowhere
+check "PBS: a node file that is not there" eval 'ended 64 && says /nowhere'
+pbs PBS_JOBID='1;id'
+check "PBS: a job number that is none" ended 64
+
+# ---- LSF --------------------------------------------------------------------------------------
+
+lsf() {
+  code=0
+  env LSB_JOBID=7 LS_SUBCWD="$root" LSB_DJOB_HOSTFILE="$work/nodes" CONFIG=config.yaml RUN=run "$@" \
+    bash <"$root/launch/lsf.sh" >output 2>&1 || code=$?
+}
+plan 75 75
+lsf
+check "LSF: 75 is handed on, for -Q" eval 'ended 75 && grep -qF -- "--expect-ranks 2 --config config.yaml --run run --resume auto" starts'
+lsf CONFIG=
+check "LSF: CONFIG is needed" eval 'ended 64 && says "CONFIG"'
+lsf LSB_DJOB_HOSTFILE=/nowhere
+check "LSF: a host file that is not there" eval 'ended 64 && says /nowhere'
+for file in slurm.sbatch pbs.sh lsf.sh; do check "bash reads $file" bash -n "$root/launch/$file"; done
+
+echo "$passed passed, $failed failed"
+[[ $failed -eq 0 ]]
