@@ -22,6 +22,15 @@ package struct TextDescription: Codable, Equatable, Sendable {
   /// What hides a token, and stands first in a masked text's vocabulary.
   package static let maskName = "[MASK]"
 
+  package init(
+    tokenizer: Tokenizer, window: Int, isMasked: Bool, tokens: [DatasetPart: Int]
+  ) {
+    self.tokenizer = tokenizer
+    self.window = window
+    self.isMasked = isMasked
+    self.tokens = tokens
+  }
+
   package func windows(_ part: DatasetPart) -> TextWindows {
     let count = tokens[part] ?? 0
     return TextWindows(span: isMasked ? count : max(0, count - 1), length: window)
