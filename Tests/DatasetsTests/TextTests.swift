@@ -91,7 +91,7 @@ import Testing
     #expect(data.description.rows == [.train: 2, .validation: 3])
     let strange = try folder.write("c.txt", "cabbage\nZ")
     expectFailure(
-      "c.txt, character 8", "\"\\n\"", "5 tokens", spec: folder.path + "/a.txt",
+      "c.txt, character 8", "\"\\n\"", "6 tokens", spec: folder.path + "/a.txt",
       options: options(validation: strange))
   }
 

@@ -3,7 +3,6 @@ import Graph
 extension LayerKind {
   static let sequences: [LayerKind] =
     [
-      LayerKind("softmax") { _ in Stateless { softmax($0) } },
       LayerKind("dropout", keys: ["p"]) { entry in
         let probability = Float(try entry.number("p", default: 0.5, fraction, isFraction))
         return Stateless { dropout($0, probability: probability) }
