@@ -26,9 +26,13 @@ import Testing
     return Vocabulary(try #require(data.description.text), names: names)
   }
 
+  private func tokens(_ data: Decoded, _ part: DatasetPart = .train) -> [UInt16] {
+    withExtendedLifetime(data) { Array(data.dataset.tokens(part)) }
+  }
+
   private func text(_ data: Decoded, _ part: DatasetPart = .train) throws -> String {
     let vocabulary = try vocabulary(data)
-    let bytes = data.dataset.tokens(part).flatMap { vocabulary.bytes(of: Int($0)) }
+    let bytes = tokens(data, part).flatMap { vocabulary.bytes(of: Int($0)) }
     return String(decoding: bytes, as: UTF8.self)
   }
 
@@ -45,13 +49,13 @@ import Testing
     let names = try vocabulary(data).names
     #expect(names.count == kinds + (masked ? 1 : 0))
     #expect((names[0] == TextDescription.maskName) == masked)
-    if masked { #expect(!data.dataset.tokens(.train).contains(0)) }
+    if masked { #expect(!tokens(data).contains(0)) }
   }
 
   @Test func charactersAreNumberedInTheirOrder() throws {
     let data = try Decoded(folder.write("a.txt", "cabbage"), options())
     #expect(try vocabulary(data).names == ["a", "b", "c", "e", "g"])
-    #expect(Array(data.dataset.tokens(.train)) == [2, 0, 1, 1, 0, 4, 3])
+    #expect(tokens(data) == [2, 0, 1, 1, 0, 4, 3])
     #expect(data.description.featureShape == [4] && data.description.rows == [.train: 2])
   }
 
@@ -101,7 +105,7 @@ import Testing
       "4 tokens", "needs 5", spec: try folder.write("short.txt", "abcd"), options: options())
     let latin = try folder.write("latin.txt", [0x61, 0xC3, 0xA9, 0xE9, 0x62, 0x63, 0x64])
     expectFailure("latin.txt, byte 3", "--tokenizer byte", spec: latin, options: options())
-    #expect(try Decoded(latin, options(.byte)).dataset.tokens(.train).map { $0 }[3] == 0xE9)
+    #expect(tokens(try Decoded(latin, options(.byte)))[3] == 0xE9)
     // Masked tokens need no next one.
     let exact = try folder.write("exact.txt", "abcd")
     #expect(try Decoded(exact, options(masked: true)).description.rows == [.train: 1])

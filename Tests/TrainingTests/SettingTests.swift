@@ -11,7 +11,7 @@ import Training
     "test-data": "null", "val-fraction": "0.25", "standardize": "true", "no-shuffle": "true",
     "drop-last": "true", "model": "mlp:64,32", "init": "he", "init-weights": "~/w.safetensors",
     "batch-size": "full", "accumulate": "4", "epochs": "7", "steps": "1125899906842624",
-    "optimizer": "adamw", "lr": "0.1", "momentum": "0.9", "dampening": "0.0",
+    "tokenizer": "byte", "optimizer": "adamw", "lr": "0.1", "momentum": "0.9", "dampening": "0.0",
     "betas": "0.9,0.95", "eps": "1e-08", "alpha": "0.99", "centered": "false",
     "rho": "0.9", "amsgrad": "true", "etas": "0.5,1.2", "step-sizes": "1e-06,50.0",
     "lr-decay": "0.1", "initial-accumulator": "0.1", "momentum-decay": "0.004",
