@@ -60,7 +60,9 @@ package struct CheckpointFolder: Sendable {
         CheckpointFolder.delete(place)
       } else {
         place = final(step) + ".aside"
-        for number in 2... where CheckpointFolder.exists(place) {
+        var number = 1
+        while CheckpointFolder.exists(place) {
+          number += 1
           place = "\(final(step)).aside-\(number)"
         }
         aside = place
