@@ -86,36 +86,32 @@ for ((i = 0; i < 60; i++)); do
 done
 [[ $(sinfo -h -o %T) == idle ]] || { cat "$work"/slurm*.log; skip "the node does not become idle"; }
 
-# As much work as this machine does in a good minute and a half; one epoch is 26 steps.
-recipe=(--data digits --logical-ranks 4 --threads 1 --schedule cosine --log-every 100000
-  --eval-every 10000ep --checkpoint-every 100ep)
-export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
-mpirun -np 2 --bind-to none "$program" "${recipe[@]}" --time-limit 8s --epochs 1000000 \
-  --run "$work/probe" </dev/null >/dev/null 2>&1 || true
-steps=$(sed -n 's/.*"end".*"step":\([0-9]*\).*"wall_s":\([0-9]*\).*/\1 \2/p' "$work/probe/metrics.jsonl" |
-  awk '{ print int($1 / ($2 > 0 ? $2 : 1) * 70) }')
-echo "the work: $steps steps, about 70 s; the limit: 60 s"
-
+# The run is endless until the job has met its limit once; then its end is near.
 cd -- "$work"
+recipe() { # recipe STEPS
+  printf '%s\n' 'data: digits' 'logical-ranks: 4' 'threads: 1' 'log-every: 100000' \
+    'eval-every: 100000000st' 'checkpoint-every: 5000st' "steps: $1" >recipe.yaml
+}
+recipe 100000000
+export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 OMPI_MCA_rmaps_base_oversubscribe=1
 job=$(sbatch --parsable -n 2 -t 1 --signal=B:USR1@30 --output="$work/job.log" \
-  "$root/launch/slurm.sbatch" --run "$work/run" --steps "$steps" "${recipe[@]}")
-for ((i = 0; i < 400; i++)); do
-  state=$(squeue -h -j "$job" -o %T 2>/dev/null) || state=
-  case $state in
-    '') break ;;
-    PENDING) # held for two minutes after a requeue
-      if grep -q 'goes back' job.log 2>/dev/null; then
-        scontrol update jobid="$job" StartTime=now || true
-      fi
-      ;;
-  esac
-  scontrol show job "$job" | grep -qE 'JobState=(COMPLETED|FAILED|CANCELLED|TIMEOUT)' && break
+  "$root/launch/slurm.sbatch" --run "$work/run" --config "$work/recipe.yaml")
+steps=
+for ((i = 0; i < 300; i++)); do
+  if [[ -z $steps ]] && grep -q 'goes back' job.log 2>/dev/null; then
+    steps=$(readlink run/latest)
+    steps=$((10#${steps##*_} + 2000))
+    recipe "$steps"
+  fi
+  # Slurm holds a requeued job for two minutes.
+  [[ -z $steps ]] || scontrol update jobid="$job" StartTime=now 2>/dev/null || true
+  ! scontrol show job "$job" | grep -qE 'JobState=(COMPLETED|FAILED|CANCELLED|TIMEOUT)' || break
   sleep 1
 done
 echo "==== $(scontrol show job "$job" | grep -oE '(JobState|Restarts|ExitCode)=[^ ]*' | paste -sd' ')"
 cat job.log
 echo "==== the same work, never stopped"
-mpirun -np 1 --bind-to none "$program" "${recipe[@]}" --steps "$steps" --run "$work/whole" --quiet </dev/null
+mpirun -np 1 --bind-to none "$program" --config recipe.yaml --run whole --quiet </dev/null
 sums=$(sha256sum run/model.safetensors whole/model.safetensors | cut -d' ' -f1 | uniq | wc -l)
 sha256sum run/model.safetensors whole/model.safetensors
 if ! grep -q 'goes back into the queue' job.log || [[ $sums -ne 1 ]]; then
