@@ -40,6 +40,8 @@ void ck_barrier_wait(ck_barrier *barrier, uint32_t participants,
   }
   for (uint32_t i = 0; i < policy->yields; i++) {
     if (__atomic_load_n(&barrier->generation, __ATOMIC_ACQUIRE) != generation) return;
+    // Where others want the core, one of these takes milliseconds.
+    __atomic_store_n(polls, *polls + 1, __ATOMIC_RELAXED);
     sched_yield();
   }
   struct timespec nap = {0, (long)policy->sleep_us * 1000};

@@ -29,6 +29,7 @@ package struct WaitPolicy {
     defer { own.pointee.isPolling = false }
     for _ in 0..<waits.spins + waits.yields {
       if try condition() { return }
+      own.pointee.polls &+= 1
       sched_yield()
     }
     while try !condition() {
