@@ -22,7 +22,7 @@ import Training
     "clip-agc": "0.01", "max-norm": "3.0", "gradient-noise": "0.3", "ema": "true",
     "ema-decay": "0.99", "clip-value": "0.30000000000000004", "loss": "mse",
     "label-smoothing": "0.1", "class-weights": "1.0,0.0,2.5", "seed": "18446744073709551615",
-    "tokenizer": "byte", "max-skipped": "3", "run": "runs/it's\n\there", "resume": "latest",
+    "max-skipped": "3", "run": "runs/it's\n\there", "resume": "latest",
     "stop-after": "5",
     "checkpoint-every": "10min", "checkpoint-mode": "sync", "keep-every": "5ep",
     "time-limit": "1.5h", "keep": "1", "keep-best": "2", "early-stopping": "true",
