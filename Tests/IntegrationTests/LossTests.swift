@@ -34,12 +34,12 @@ extension Integration {
       let run = folder.run("run")
       try IntegrationTests.run(
         ranks: 2, expecting: 0,
-        ["--data", "diabetes", "--standardize", "--lr", "1", "--epochs", "20"] + run.option)
+        ["--data", "diabetes", "--standardize", "--lr", "1", "--epochs", "100"] + run.option)
       let last = try #require(run.metrics("eval").last)
       let (loss, rmse) = (try last.number("loss"), try last.number("rmse"))
       #expect(abs(loss.squareRoot() - rmse) < 1e-4 * rmse)
       #expect(try last.number("mae") < rmse)
-      #expect(try (0.3..<1).contains(last.number("r2")))
+      #expect(try (0.2..<1).contains(last.number("r2")))
       try Refusal.expect([Refusal(["evaluate", run.path, "--per-class"], 64, "no classes")])
     }
   }
