@@ -23,7 +23,9 @@ extension LineChart {
     let labels = (0..<height).map { line -> String in
       let isLabelled = line == 0 || line == height - 1 || line == height / 2
       guard isLabelled else { return "" }
-      return Format.short(high - (high - low) * Double(line) / Double(height - 1))
+      // The ends as they are: a difference would print 0 as the last bit of a rounding.
+      let share = Double(line) / Double(height - 1)
+      return Format.short(high * (1 - share) + low * share)
     }
     let margin = labels.map(\.count).max() ?? 0
     let body = zip(labels, dots).map { label, line in
