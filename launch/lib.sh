@@ -13,6 +13,7 @@ minimum_swift=6.1
 # linker need on Debian (libgcc-12-dev also holds libgomp.so, which oneDNN's threads come from).
 packages=(
   libopenmpi-dev openmpi-bin libdnnl-dev zlib1g-dev pkg-config dataset-fashion-mnist
+  bible-kjv bible-kjv-text
   binutils libc6-dev libgcc-12-dev libstdc++-12-dev libcurl4 libsqlite3-0 libuuid1 libxml2
   ca-certificates git tzdata
 )
