@@ -38,6 +38,11 @@ package final class SharedSegment {
       if let base = UnsafeMutableRawPointer(bitPattern: aligned),
         try Self.populate(base, byteCount: rounded, on: node) == 0
       {
+        // MPI promises nothing about a window's content; that of a single rank is heap memory,
+        // with what lay there before.
+        let share = Self.share(of: rounded, on: node)
+        memset(base + share.lowerBound, 0, share.count)
+        try node.barrier()
         self.base = base
         self.window = consume window
         backing = .window
@@ -79,11 +84,15 @@ package final class SharedSegment {
   private static func populate(
     _ base: UnsafeMutableRawPointer, byteCount: Int, on node: borrowing Communicator
   ) throws -> Int32 {
-    let pages = WorkDivision.share(byteCount / pageSize, rank: node.rank, of: node.size)
-    let error =
-      pages.isEmpty
-      ? 0 : ck_populate(base + pages.lowerBound * pageSize, pages.count * pageSize)
+    let share = share(of: byteCount, on: node)
+    let error = share.isEmpty ? 0 : ck_populate(base + share.lowerBound, share.count)
     return try node.allreduce(value: error, .maximum)
+  }
+
+  /// The bytes that this rank makes exist.
+  private static func share(of byteCount: Int, on node: borrowing Communicator) -> Range<Int> {
+    let pages = WorkDivision.share(byteCount / pageSize, rank: node.rank, of: node.size)
+    return pages.lowerBound * pageSize..<pages.upperBound * pageSize
   }
 
   private static func mapMemfd(
