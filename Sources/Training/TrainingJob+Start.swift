@@ -35,7 +35,8 @@ extension TrainingJob {
   /// A checkpoint to continue from, known to every rank.
   struct Resumed: Codable {
     let path: String
-    let folder: String
+    /// The run it lies in; nil for a copy elsewhere.
+    let folder: String?
     let state: CheckpointState
   }
 
@@ -50,7 +51,7 @@ extension TrainingJob {
       return Array(
         try JSONEncoder().encode(
           Resumed(
-            path: found.checkpoint.path, folder: found.folder.path, state: found.checkpoint.state)))
+            path: found.checkpoint.path, folder: found.folder?.path, state: found.checkpoint.state)))
     }
     if bytes.isEmpty { return nil }
     return try JSONDecoder().decode(Resumed.self, from: Data(bytes))
@@ -115,7 +116,7 @@ extension TrainingJob {
         ?? .fresh(model: configuration.model ?? "model", data: configuration.data)
       // `auto` may find a folder whose job was killed before its first checkpoint.
       let continues =
-        resumed.map { folder.isSame(as: RunFolder($0.folder)) }
+        resumed.map { $0.folder.map { folder.isSame(as: RunFolder($0)) } ?? false }
         ?? (configuration.resume == "auto" && folder.isRun && folder.steps().isEmpty)
       if !continues { try folder.create() }
       try folder.prepare()

@@ -81,6 +81,23 @@ extension Integration {
       try expectSame(copy, resumes: [(26, 3)])
     }
 
+    /// What was resumed from may be the first to go.
+    @Test func `From a checkpoint that is not kept, and from a copy of one`() throws {
+      let (run, own) = (folder.run("kept"), folder.run("own"))
+      try Subject.tool("cp", "-a", whole.path, run.path)
+      let copy = folder.file("a copy")
+      try Subject.tool("cp", "-a", whole.checkpoint(52), copy)
+      try runAll([
+        Launch(
+          ranks: 2, expecting: 0,
+          ["--resume", run.path + "/checkpoints/step_00000026", "--keep", "1", "--quiet"]),
+        Launch(ranks: 2, expecting: 0, ["--resume", copy, "--quiet"] + own.option),
+      ])
+      #expect(try run.digest() == whole.digest())
+      #expect(run.steps == [78])
+      #expect(try own.digest() == whole.digest())
+    }
+
     @Test func `Auto starts, continues, and leaves a finished run as it is`() throws {
       let run = folder.run("auto")
       let auto = Self.recipe + run.option + ["--resume", "auto"]

@@ -25,15 +25,24 @@ package struct RunFolder: Sendable {
   /// Whether this program made it.
   var isRun: Bool { access(path + "/config.yaml", F_OK) == 0 }
 
+  /// The run that a checkpoint lies in, which outlives the checkpoint; nil for a copy elsewhere.
+  init?(ofCheckpoint path: String) {
+    let parts = RunFolder.resolved(path)?.split(separator: "/") ?? []
+    self.init("/" + parts.dropLast(2).joined(separator: "/"))
+    guard parts.dropLast().last == "checkpoints", isRun else { return nil }
+  }
+
   /// Whether both are one folder, however it is written.
   func isSame(as other: RunFolder) -> Bool {
-    func resolved(_ path: String) -> String? {
-      guard let pointer = realpath(path, nil) else { return nil }
-      defer { free(pointer) }
-      return String(cString: pointer)
-    }
-    guard let own = resolved(path) else { return false }
-    return own == resolved(other.path)
+    guard let own = RunFolder.resolved(path) else { return false }
+    return own == RunFolder.resolved(other.path)
+  }
+
+  /// Without links and dots; nil where there is nothing.
+  private static func resolved(_ path: String) -> String? {
+    guard let pointer = realpath(path, nil) else { return nil }
+    defer { free(pointer) }
+    return String(cString: pointer)
   }
 
   /// Makes the folder; `prepare` goes on.

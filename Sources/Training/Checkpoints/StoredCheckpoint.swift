@@ -46,7 +46,7 @@ package struct StoredCheckpoint {
     return String(decoding: bytes, as: UTF8.self)
   }
 
-  /// What `--resume` means: a checkpoint, and the run folder it lies in.
+  /// What `--resume` means: a checkpoint, and the run folder it lies in, if it lies in one.
   ///
   /// - Parameters:
   ///   - request: `latest`, `best`, `auto`, or a path of a run or a checkpoint.
@@ -55,7 +55,7 @@ package struct StoredCheckpoint {
   /// - Returns: nil where `auto` finds nothing to continue.
   package static func find(
     _ request: String, run: String?, warn: (String) -> Void
-  ) throws -> (checkpoint: StoredCheckpoint, folder: RunFolder)? {
+  ) throws -> (checkpoint: StoredCheckpoint, folder: RunFolder?)? {
     switch request {
     case "latest", "best", "auto":
       guard let run else {
@@ -68,7 +68,7 @@ package struct StoredCheckpoint {
     default:
       // A PATH never falls back: a damaged checkpoint is an error.
       if access(request + "/SHA256SUMS", F_OK) == 0 {
-        return (try StoredCheckpoint(path: request), RunFolder("\(request)/../.."))
+        return (try StoredCheckpoint(path: request), RunFolder(ofCheckpoint: request))
       }
       guard access(request + "/checkpoints", F_OK) == 0 else {
         throw Failure.badData(
