@@ -9,7 +9,7 @@ extension Integration {
   /// changes 200 bytes of it, and prints a table.
   @Suite struct DamageTableTests {
     private static let isWhole = ProcessInfo.processInfo.environment["DIST_TRAIN_DAMAGE"] == "all"
-    private static let (cuts, changes) = isWhole ? (50, 200) : (3, 5)
+    private static let (cuts, changes) = isWhole ? (50, 200) : (2, 3)
 
     /// What the program has made of a checkpoint.
     private enum Verdict { case refused, crashed, used }
