@@ -83,6 +83,9 @@ package struct Coordinator {
           "schedule \(ReduceOnPlateau.name): there is no validation data",
           remedy: "Set --val-fraction or --val-data.")
       }
+      guard state == nil || state?.plateau != nil else {
+        throw Failure.badData("the checkpoint does not say what \(ReduceOnPlateau.name) has seen")
+      }
       plateau = state?.plateau ?? ReduceOnPlateau.State(rate: schedule.baseRate)
     }
     skipped = state?.skipped ?? 0

@@ -51,7 +51,8 @@ extension TrainingJob {
       return Array(
         try JSONEncoder().encode(
           Resumed(
-            path: found.checkpoint.path, folder: found.folder?.path, state: found.checkpoint.state)))
+            path: found.checkpoint.path, folder: found.folder?.path, state: found.checkpoint.state))
+      )
     }
     if bytes.isEmpty { return nil }
     return try JSONDecoder().decode(Resumed.self, from: Data(bytes))

@@ -27,7 +27,7 @@ extension Integration {
       let whole = folder.run("whole")
       try IntegrationTests.run(ranks: 2, expecting: 0, Self.recipe + whole.option)
       var kills = (startUp: 0, training: 0, saving: 0)
-      var starts = 0
+      var (starts, stuck) = (0, 0)
       for round in 0..<rounds {
         let run = folder.run("round")
         var code: Int32 = 1
@@ -49,6 +49,7 @@ extension Integration {
                 kills.training += 1
               }
               kill(victim.id, SIGKILL)
+              if endStuck(job) { stuck += 1 }
             }
           }
           code = try job.finish(timeout: 60).code
@@ -62,7 +63,24 @@ extension Integration {
       }
       print(
         "kill test: seed \(seed), \(rounds) rounds, \(starts) starts; killed before the first "
-          + "checkpoint \(kills.startUp), within a save \(kills.saving), else \(kills.training)")
+          + "checkpoint \(kills.startUp), within a save \(kills.saving), else \(kills.training); "
+          + "mpirun itself stuck \(stuck)")
+    }
+
+    /// Where a rank dies while it connects, Open MPI's mpirun may wait for itself for ever when all
+    /// ranks have left. `launch/run` ends such a one, and so does this.
+    /// - Returns: whether there was one.
+    private func endStuck(_ job: Job) -> Bool {
+      var left = ContinuousClock.now
+      while !job.hasEnded() {
+        if !job.ranks.isEmpty { left = .now }
+        if ContinuousClock.now - left > .seconds(10) {
+          job.signalLauncher(SIGKILL)
+          return true
+        }
+        usleep(50_000)
+      }
+      return false
     }
   }
 }

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # A Slurm job with real daemons on this machine: it meets its time limit, saves, is requeued and
-# finishes in the bits of a run that was never stopped. Prints the job's whole log.
+# finishes in the bits of a run that was never stopped. Prints the job's whole log. Then an array
+# of two jobs, each with a run and a seed of its own.
 #
 #   Tests/LaunchTests/slurm.sh
 #
@@ -89,8 +90,9 @@ done
 # The run is endless until the job has met its limit once; then its end is near.
 cd -- "$work"
 recipe() { # recipe STEPS
-  printf '%s\n' 'data: digits' 'logical-ranks: 4' 'threads: 1' 'log-every: 100000' \
-    'eval-every: 100000000st' 'checkpoint-every: 5000st' "steps: $1" >recipe.yaml
+  printf '%s\n' 'data: digits' 'logical-ranks: 4' 'threads: 1' 'batch-size: full' \
+    'optimizer: sgd' 'log-every: 100000' \
+    'eval-every: 100000000st' 'checkpoint-every: 1000st' "steps: $1" >recipe.yaml
 }
 recipe 100000000
 export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 OMPI_MCA_rmaps_base_oversubscribe=1
@@ -118,4 +120,12 @@ if ! grep -q 'goes back into the queue' job.log || [[ $sums -ne 1 ]]; then
   echo FAILED
   exit 1
 fi
-echo "passed: requeued and equal in bits"
+echo "==== an array"
+sbatch --wait --array 0-1 -n 1 -t 1 --output="$work/array-%a.log" "$root/launch/slurm.sbatch" \
+  --run "$work/seed-%a" --seed %a --steps 50 --quiet || { cat array-?.log && echo FAILED && exit 1; }
+cat array-?.log
+if cmp seed-0/model.safetensors seed-1/model.safetensors; then
+  echo FAILED
+  exit 1
+fi
+echo "passed: requeued and equal in bits; an array's jobs apart"

@@ -42,6 +42,23 @@ def network():
         torch.nn.Linear(16, 3))
 
 
+# Running statistics too; PyTorch's own count of batches is not needed to load them.
+layers = """layers:
+  - conv: {out: 4, kernel: 3, padding: 1, bias: false}
+  - batchnorm
+  - relu
+  - maxpool: 2
+  - flatten
+  - linear: 3
+"""
+
+
+def convolutional_network():
+    return torch.nn.Sequential(
+        torch.nn.Conv2d(1, 4, 3, padding=1, bias=False), torch.nn.BatchNorm2d(4), torch.nn.ReLU(),
+        torch.nn.MaxPool2d(2), torch.nn.Flatten(), torch.nn.Linear(64, 3))
+
+
 with tempfile.TemporaryDirectory() as folder:
     folder = pathlib.Path(folder)
     x = torch.randn(300, 20)
@@ -52,14 +69,25 @@ with tempfile.TemporaryDirectory() as folder:
     common = ["--data", data, "--model", "mlp:32,16", "--loss", "mse", "--val-fraction", "0",
               "--threads", "1", "--quiet"]
 
+    def predictions(what, name, model, inputs, data):
+        run("predict", folder / name, "--data", data, "--output", folder / "ours.npy")
+        model.load_state_dict(load_file(folder / name / "model.safetensors"), strict=True)
+        with torch.no_grad():
+            compare(f"predictions of {what} in PyTorch",
+                    torch.from_numpy(np.load(folder / "ours.npy")), model.eval()(inputs))
+
     # From here to PyTorch.
     run(*common, "--epochs", 5, "--run", folder / "run")
-    run("predict", folder / "run", "--data", data, "--output", folder / "ours.npy")
-    model = network()
-    model.load_state_dict(load_file(folder / "run" / "model.safetensors"), strict=True)
-    with torch.no_grad():
-        compare("predictions of a run in PyTorch", torch.from_numpy(np.load(folder / "ours.npy")),
-                model(x))
+    predictions("an MLP", "run", network(), x, data)
+
+    images = torch.randn(200, 1, 8, 8)
+    np.save(folder / "images.npy", images.numpy())
+    np.save(folder / "classes.npy", torch.randint(0, 3, (200,)).numpy())
+    (folder / "cnn.yaml").write_text(layers)
+    data_of_images = f"{folder}/images.npy,{folder}/classes.npy"
+    run("--data", data_of_images, "--model", folder / "cnn.yaml", "--epochs", 5, "--threads", 1,
+        "--quiet", "--run", folder / "cnn")
+    predictions("a CNN with batch norm", "cnn", convolutional_network(), images, data_of_images)
 
     # From PyTorch to here, and five steps of gradient descent on both sides.
     model = network()

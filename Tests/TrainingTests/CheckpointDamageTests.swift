@@ -83,6 +83,7 @@ import Training
   }
 
   @Test func refusesHostileContent() {
+    let plateau = #""rate" : 0.1, "badChecks" : 5, "cooldownLeft" : 0"#
     let cases: [(find: String, replacement: String, says: String)] = [
       (#""step" : 5"#, #""stap" : 5"#, "no step"),
       (#""step" : 5"#, #""step" : 5, "other" : 1"#, "other is unknown"),
@@ -97,6 +98,17 @@ import Training
       (#""step" : 5"#, #""step" : 1e30"#, "no JSON"),
       (#""step" : 5"#, #""step" : 4"#, "out of range"),
       (#""skipped" : 0"#, #""skipped" : 1125899906842625"#, "out of range"),
+      (#""epoch" : 0"#, #""epoch" : 6"#, "out of range"),
+      (#""train" : 1797"#, #""train" : 1844674407370955162"#, "out of range"),
+      (
+        #""platform""#,
+        #""plateau" : {\#(plateau.replacing("5", with: "9223372036854775807"))}, "platform""#,
+        "plateau"
+      ),
+      (
+        #""platform""#, #""plateau" : {\#(plateau.replacing("0.1", with: "-0.1"))}, "platform""#,
+        "plateau"
+      ),
       (#""format" : 1"#, #""format" : 2"#, "format 2, expected 1"),
       (#""featureShape" : ["#, #""featureShape" : [4294967296, 4294967296, "#, "feature shape"),
       (#""featureShape" : ["#, #""featureShape" : [-1, "#, "feature shape"),

@@ -9,6 +9,7 @@ import Training
   /// 30 steps in epochs of 10.
   private func coordinator(
     hasValidation: Bool = true, schedule: String = "linear",
+    resuming state: CheckpointState? = nil,
     _ change: (inout RunConfiguration) -> Void = { _ in }
   ) throws -> Coordinator {
     var configuration = RunConfiguration()
@@ -18,7 +19,7 @@ import Training
       schedule: Schedule(
         parsing: schedule, baseRate: 0.1, warmup: nil, stepsPerEpoch: 10, totalSteps: 30),
       optimizer: OptimizerRegistry.make("adam", HyperParameters()), stepsPerEpoch: 10,
-      totalSteps: 30, hasValidation: hasValidation, resuming: nil)
+      totalSteps: 30, hasValidation: hasValidation, resuming: state)
   }
 
   private func steps(_ coordinator: Coordinator, _ what: (Directive) -> Bool) -> [Int] {
@@ -203,6 +204,15 @@ import Training
     #expect(coordinator.plateau?.rate == 0.05)
     let failure = failure { _ = try self.coordinator(hasValidation: false, schedule: text) }
     #expect(failure?.kind == .usage && failure?.message.contains("no validation data") == true)
+  }
+
+  /// Beginning anew in silence would be another rate than that of a run never stopped.
+  @Test func plateauIsPartOfTheState() throws {
+    let state = try SampleRun().state(5)
+    let text = "reduce-on-plateau"
+    #expect(
+      failure { _ = try coordinator(schedule: text, resuming: state) }?.kind == .badData)
+    #expect(failure { _ = try coordinator(schedule: "cosine", resuming: state) } == nil)
   }
 
   /// One-cycle's momentum reaches the optimizer in the directive; β₁ enters its correction, too.

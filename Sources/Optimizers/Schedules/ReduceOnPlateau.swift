@@ -36,6 +36,12 @@ package struct ReduceOnPlateau: ScheduleShape {
     /// - Parameter rate: lr₀.
     package init(rate: Double) { self.rate = rate }
 
+    /// Whether it can have come from checks: one that was read from a file may say anything.
+    package var isValid: Bool {
+      rate > 0 && rate.isFinite && best?.isFinite != false
+        && [badChecks, cooldownLeft].allSatisfy { (0...(1 << 50)).contains($0) }
+    }
+
     /// Takes the next check's figure.
     package mutating func observe(
       _ value: Double, isBetterWhenHigher: Bool, settings: ReduceOnPlateau

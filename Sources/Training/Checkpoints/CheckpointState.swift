@@ -92,9 +92,14 @@ package struct CheckpointState: Codable, Sendable {
     let counts = [
       step, epoch, samples, skipped, updates, stopping?.badChecks ?? 0, stopping?.bestStep ?? 0,
     ]
-    guard counts.allSatisfy({ (0...(1 << 50)).contains($0) }), updates <= step,
-      best.allSatisfy({ (0...step).contains($0.step) && $0.value.isFinite })
+    // A step trains on at most all rows.
+    guard counts.allSatisfy({ (0...(1 << 50)).contains($0) }), updates <= step, epoch <= step,
+      best.allSatisfy({ (0...step).contains($0.step) && $0.value.isFinite }),
+      dataset.rows.values.allSatisfy({ Shape.checkedCount([step + 1, $0]) != nil })
     else { throw Failure.badData("\(path): a step, epoch or sample count is out of range") }
+    guard plateau?.isValid != false else {
+      throw Failure.badData("\(path): plateau: a rate or count is out of range")
+    }
     guard let features = Shape.checkedCount(dataset.featureShape), features > 0 else {
       throw Failure.badData("\(path): the data's feature shape is not valid")
     }
