@@ -127,13 +127,19 @@ package struct TrainingJob {
     let store = CheckpointStore(
       folder: folder, layout: built.plans.layout,
       stateNames: configuration.stateNames(of: built.optimizer))
-    try fillParameters(memory, built, configuration, store: store, resumed: resumed)
-    let trainer = try makeTrainer(
-      built, configuration: configuration, data: data, memory: memory, reducer: reducer,
-      store: store, resumed: resumed, console: console, writes: purpose == .train)
+    let trainer: Trainer
+    do {
+      try fillParameters(memory, built, configuration, store: store, resumed: resumed)
+      trainer = try makeTrainer(
+        built, configuration: configuration, data: data, memory: memory, reducer: reducer,
+        store: store, resumed: resumed, console: console, writes: purpose == .train)
+    } catch {
+      folder.discard()
+      throw error
+    }
     describe(
       configuration, data: data, built: built, arena: arena, reducer: reducer, folder: folder,
-      console: console)
+      firstStep: resumed?.state.step, console: console)
     return PreparedRun(
       trainer: trainer, configuration: configuration,
       parameterCount: built.plans.layout.parameterCount,
@@ -169,7 +175,7 @@ package struct TrainingJob {
 
   func describe(
     _ configuration: RunConfiguration, data: LoadedData, built: Built, arena: NodeArena,
-    reducer: GradientReducer, folder: RunFolder, console: Console
+    reducer: GradientReducer, folder: RunFolder, firstStep: Int?, console: Console
   ) {
     let ranks =
       (group.size == 1 ? "1 rank" : "\(group.size) ranks")
@@ -195,7 +201,7 @@ package struct TrainingJob {
       "\(ranks), \(leaves) logical, \(configuration.threads ?? 1) thread(s) each, "
         + "\(built.division.published(on: 0).count) gradient slots")
     table.add("memory", "\(built.memory.description) (\(arena.backing.rawValue))")
-    table.add("run", folder.path)
+    table.add("run", folder.path + (firstStep.map { ", continued after step \($0)" } ?? ""))
     for line in table.leftAligned { console.line(line) }
   }
 }

@@ -120,16 +120,22 @@ extension Integration {
       let cut = try folder.write("cut.safetensors", bytes.dropLast(9))
       let huge = try folder.write(
         "huge.safetensors", [UInt8](repeating: 0xFF, count: 8) + bytes.dropFirst(8))
+      // Its last float is one of the output's weights.
+      let nan = try folder.write(
+        "nan.safetensors", bytes.dropLast(4) + [0, 0, 0xC0, 0x7F])
       try Refusal.expect(
         [
           (["--init-weights", cut], "cut.safetensors"),
           (["--init-weights", huge], "huge.safetensors"),
+          (["--init-weights", nan], "2.bias holds a NaN"),
+          (["--init-weights", "/dev/zero"], "/dev/zero"),
           (["--init-weights", run.model, "--model", "mlp:32"], "0.weight"),
           (["--init-weights", run.model, "--model", "mlp:64,64"], "2.weight"),
           (["--init-weights", run.path + "/config.yaml"], "config.yaml"),
         ].enumerated().map { index, start in
           Refusal(start.0 + folder.run("\(index)").option, 65, start.1)
         })
+      #expect(folder.run("").entries("").filter { Int($0) != nil } == [], "no run was begun")
     }
 
     @Test func `Run folders`() throws {
@@ -141,8 +147,18 @@ extension Integration {
         Refusal(["--run", "/dev/null/x"], 73, "/dev/null/x"),
         Refusal(["--run", file + "/x"], 73, "file/x"),
         Refusal(run.option, 64, "--resume"), Refusal(["--run", file], 64, "exists"),
+        Refusal(["--run", folder.file(String(repeating: "x", count: 256))], 73, "too long"),
       ])
       #expect(try run.checkpointDigests() == before)
+    }
+
+    /// A path is never more than a path.
+    @Test func `Names of folders`() throws {
+      let run = folder.run("a 'b\" ;touch x $(touch x) `touch x` -- ü 日本")
+      try IntegrationTests.run(ranks: 2, expecting: 75, ["--stop-after", "30"] + run.option)
+      try IntegrationTests.run(ranks: 2, expecting: 0, ["--resume", run.path, "--epochs", "2"])
+      try IntegrationTests.run(ranks: 2, expecting: 0, ["evaluate", run.path])
+      #expect(run.steps.sorted() == [26, 30, 52])
     }
   }
 }

@@ -24,10 +24,10 @@ extension Integration {
         [
           "--logical-ranks", "1", "--threads", "1", "--steps", "100000000", "--checkpoint-every",
           "100000000st", "--eval-every", "100000000st", "--log-every", "100000000", "--keep", "1",
-          "--quiet", "--resume", "auto",
+          "--progress", "off", "--resume", "auto",
         ] + run.option)
-      try job.wait { run.entries().contains("metrics.jsonl") && !job.ranks.isEmpty }
-      usleep(100_000)
+      // What is printed last before the first step.
+      try job.wait { job.stderr.contains("  run ") && job.stderr.hasSuffix("\n") }
       return (job, try #require(job.ranks.first).id)
     }
 

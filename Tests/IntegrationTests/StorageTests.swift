@@ -12,14 +12,15 @@ extension Integration {
       "--logical-ranks", "2", "--threads", "1", "--epochs", "4", "--val-fraction", "0",
     ]
 
-    /// In a mount namespace of its own, with a disk of `size` at the run's folder.
-    private func run(size: String, expecting code: Int32, _ options: String...) throws -> Outcome {
+    /// In a mount namespace of its own, with a disk at the run's folder.
+    /// - Parameter disk: options of tmpfs.
+    private func run(disk: String, expecting code: Int32, _ options: String...) throws -> Outcome {
       try IntegrationTests.run(
         ranks: 2, expecting: code, Self.recipe + ["--run", folder.path + "/disk/run"] + options,
         prefix: [
           "unshare", "-m", "sh", "-c",
           "mkdir -p '\(folder.path)/disk' && "
-            + "mount -t tmpfs -o size=\(size) tmpfs '\(folder.path)/disk' && exec \"$@\"", "sh",
+            + "mount -t tmpfs -o \(disk) tmpfs '\(folder.path)/disk' && exec \"$@\"", "sh",
         ])
     }
 
@@ -31,12 +32,32 @@ extension Integration {
     @Test(.enabled(if: SharedMemoryTests.mayUnshare, "mounting is not permitted here"))
     func `A full disk`() throws {
       for mode in ["async", "sync"] {
-        let none = try run(size: "40k", expecting: 73, "--checkpoint-mode", mode)
+        let none = try run(disk: "size=40k", expecting: 73, "--checkpoint-mode", mode)
         #expect(warnings(none) == 4, "each time: \(none)")
-        let first = try run(size: "112k", expecting: 0, "--checkpoint-mode", mode)
+        let first = try run(disk: "size=112k", expecting: 0, "--checkpoint-mode", mode)
         #expect(warnings(first) == 3, "one is there, and nothing half beside it: \(first)")
-        #expect(warnings(try run(size: "400k", expecting: 0, "--checkpoint-mode", mode)) == 0)
+        #expect(warnings(try run(disk: "size=400k", expecting: 0, "--checkpoint-mode", mode)) == 0)
       }
+    }
+
+    @Test(.enabled(if: SharedMemoryTests.mayUnshare, "mounting is not permitted here"))
+    func `A disk that is not to be written, and one without room for files`() throws {
+      let refused = try run(disk: "ro", expecting: 73)
+      #expect(refused.messages.count == 1 && refused.stderr.contains("Read-only"), "\(refused)")
+      let full = try run(disk: "nr_inodes=12", expecting: 73)
+      #expect(warnings(full) == 4, "\(full)")
+    }
+
+    /// 75 would promise a checkpoint to continue from.
+    @Test func `The folder is gone in the middle`() throws {
+      let run = folder.run("run")
+      let job = try Job(ranks: 2, Self.endless + run.option)
+      try job.wait { run.entries().contains("latest") }
+      #expect(rename(run.path, folder.file("away")) == 0)
+      usleep(500_000)
+      job.signalLauncher(SIGUSR1)
+      let outcome = try job.finish(timeout: 20)
+      #expect(outcome.code == 73 && warnings(outcome) > 0, "\(outcome)")
     }
 
     @Test func `A copy in memory or not, the same files`() throws {

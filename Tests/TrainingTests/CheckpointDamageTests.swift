@@ -55,6 +55,15 @@ import Training
       atPath: "\(sample.path(2))/\(file)", withIntermediateDirectories: false)
     #expect(failure { _ = try StoredCheckpoint(path: sample.path(2)) }?.kind == .badData)
   }
+
+  /// Opening it must not wait for somebody to write.
+  @Test(arguments: files) func pipe(_ file: String) throws {
+    let path = "\(sample.path(2))/\(file)"
+    try FileManager.default.removeItem(atPath: path)
+    try #require(mkfifo(path, 0o644) == 0)
+    let failure = failure { _ = try StoredCheckpoint(path: sample.path(2)) }
+    #expect(failure?.message.contains("\(path): not a regular file") == true)
+  }
 }
 
 /// `state.json` whose checksum is right and whose content is not.
@@ -117,6 +126,24 @@ import Training
     for (find, replacement, says) in cases {
       #expect(refusal(find, replacement)?.contains(says) == true, "\(replacement)")
     }
+  }
+
+  /// What is missing must not become a default in silence.
+  @Test func settingsAreThere() throws {
+    var state = sample.state(5)
+    state.settings = [
+      "data": "digits", "batch-size": "64", "optimizer": "sgd", "lr": "0.1", "seed": "3",
+      "schedule": "linear", "logical-ranks": "2", "threads": "1",
+    ]
+    #expect(try state.configuration(origin: "x").configuration.seed == 3)
+    for name in state.settings.keys {
+      var less = state
+      less.settings[name] = nil
+      let failure = failure { _ = try less.configuration(origin: "x") }
+      #expect(failure?.kind == .badData && failure?.message.hasSuffix(name) == true)
+    }
+    state.settings["faith"] = "1"
+    #expect(failure { _ = try state.configuration(origin: "x") }?.kind == .badData)
   }
 
   @Test func keysOfJSON() {

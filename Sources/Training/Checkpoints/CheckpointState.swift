@@ -134,8 +134,16 @@ package struct CheckpointState: Codable, Sendable {
     platform = .current
   }
 
+  /// Resolved in every run: one that is missing would be its default, and another arithmetic.
+  private static let necessarySettings = [
+    "data", "batch-size", "optimizer", "lr", "schedule", "seed", "logical-ranks", "threads",
+  ]
+
   /// The configuration this state was saved with.
   package func configuration(origin: String) throws -> ConfigurationSources {
+    if let name = Self.necessarySettings.first(where: { settings[$0] == nil }) {
+      throw Failure.badData("\(origin): the state has no setting \(name)")
+    }
     var sources = ConfigurationSources()
     for (name, value) in settings.sorted(by: { $0.key < $1.key })
     where !RunConfiguration.placeSettings.contains(name) {

@@ -120,20 +120,26 @@ package struct CheckpointStore: Sendable {
 
   /// Reads a checkpoint's weights into the arena, and its optimizer state where asked.
   func load(_ checkpoint: StoredCheckpoint, into arena: NodeArena, optimizer: Bool) throws {
-    try CheckpointStore.load(
+    try CheckpointStore.loadWeights(
       checkpoint.path + "/model.safetensors", followsLinks: false, layout: layout,
-      into: [("", arena.parameters)])
+      into: arena.parameters)
     guard optimizer else { return }
     try CheckpointStore.load(
       checkpoint.path + "/optimizer.safetensors", followsLinks: false, layout: layout,
       into: zip(stateNames, arena.state).map { ("\($0).", $1) })
   }
 
-  /// Reads weights by name; every parameter of the model must be there, in its shape.
+  /// Reads weights by name; every parameter of the model must be there, in its shape, and finite:
+  /// else the first step would be the last, and nothing would say why.
   package static func loadWeights(
-    _ path: String, layout: ParameterLayout, into parameters: UnsafeMutablePointer<Float>
+    _ path: String, followsLinks: Bool = true, layout: ParameterLayout,
+    into parameters: UnsafeMutablePointer<Float>
   ) throws {
-    try load(path, followsLinks: true, layout: layout, into: [("", parameters)])
+    try load(path, followsLinks: followsLinks, layout: layout, into: [("", parameters)])
+    for entry in layout.entries
+    where ck_all_finite(parameters + entry.offset, entry.parameter.shape.reduce(1, *)) == 0 {
+      throw Failure.badData("\(path): \(entry.parameter.name) holds a NaN or infinity")
+    }
   }
 
   /// Fills arenas of `layout`; a tensor's name in the file is its arena's prefix and its own.

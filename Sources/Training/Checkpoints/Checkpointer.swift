@@ -102,9 +102,9 @@ final class Checkpointer {
     if let average { try store.writeModel(average, to: store.folder.averagedModel) }
   }
 
-  /// - Throws: `Failure.cannotWrite` where none of the checkpoints could be written: a full disk is
-  ///   a warning while there is still something to continue from.
+  /// - Throws: `Failure.cannotWrite` where none of the checkpoints could be written, or none is
+  ///   left: a full disk is a warning while there is still something to continue from.
   func checkOutcome() throws {
-    if let lastFailure, !hasSaved { throw lastFailure }
+    if let lastFailure, !hasSaved || store.folder.steps().isEmpty { throw lastFailure }
   }
 }

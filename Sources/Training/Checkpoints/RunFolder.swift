@@ -7,6 +7,8 @@ package struct RunFolder: Sendable {
   package let path: String
   /// Held as long as any copy of this value lives.
   private var lock: RunLock?
+  /// Whether `create` has made it.
+  private var isNew = false
 
   package init(_ path: String) { self.path = path }
 
@@ -47,7 +49,7 @@ package struct RunFolder: Sendable {
 
   /// Makes the folder; `prepare` goes on.
   /// - Throws: `Failure.usage` where it exists, `Failure.cannotWrite` where it cannot be made.
-  package func create() throws {
+  package mutating func create() throws {
     guard access(path, F_OK) != 0 else {
       throw Failure.usage(
         "run: \(path) exists",
@@ -58,6 +60,15 @@ package struct RunFolder: Sendable {
       made += "/" + part
       if mkdir(made, 0o755) != 0 && errno != EEXIST { throw systemFailure(made) }
     }
+    isNew = true
+  }
+
+  /// Takes a new folder away whose run has not begun: the next try may have the name.
+  package func discard() {
+    guard isNew else { return }
+    for name in ["config.yaml", "metrics.jsonl", ".lock"] { unlink("\(path)/\(name)") }
+    rmdir(checkpoints)
+    rmdir(path)
   }
 
   /// The folder exists: makes sure that no other job writes it, and of its inside.
