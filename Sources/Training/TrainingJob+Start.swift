@@ -137,7 +137,8 @@ extension TrainingJob {
       // `auto` may find a folder whose job was killed before its first checkpoint.
       let continues =
         resumed.map { $0.folder.map { folder.isSame(as: RunFolder($0)) } ?? false }
-        ?? (configuration.resume == "auto" && folder.isRun && folder.steps().isEmpty)
+        ?? (configuration.resume == "auto"
+          && (folder.hasNotBegun || folder.isRun && folder.steps().isEmpty))
       if !continues { try folder.create() }
       try folder.prepare()
       // The result of an earlier end is not this run's.

@@ -143,7 +143,10 @@ extension Integration {
       try IntegrationTests.run(ranks: 2, expecting: 0, ["--epochs", "1"] + run.option)
       let before = try run.checkpointDigests()
       let file = try folder.write("file", "")
+      try Subject.tool("mkdir", folder.file("other"))
+      try folder.write("other/notes.txt", "mine")
       try Refusal.expect([
+        Refusal(["--run", folder.file("other"), "--resume", "auto"], 64, "exists"),
         Refusal(["--run", "/dev/null/x"], 73, "/dev/null/x"),
         Refusal(["--run", file + "/x"], 73, "file/x"),
         Refusal(run.option, 64, "--resume"), Refusal(["--run", file], 64, "exists"),

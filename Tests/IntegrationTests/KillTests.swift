@@ -52,8 +52,9 @@ extension Integration {
               if endStuck(job) { stuck += 1 }
             }
           }
-          code = try job.finish(timeout: 60).code
-          try #require([0, 137].contains(code), "seed \(seed), round \(round): code \(code)")
+          let outcome = try job.finish(timeout: 60)
+          code = outcome.code
+          try #require([0, 137].contains(code), "seed \(seed), round \(round): \(outcome)")
           start += 1
         }
         #expect(try run.digest() == whole.digest(), "seed \(seed), round \(round)")

@@ -100,6 +100,9 @@ extension Integration {
 
     @Test func `Auto starts, continues, and leaves a finished run as it is`() throws {
       let run = folder.run("auto")
+      // A start was killed before it had written its configuration.
+      try Subject.tool("mkdir", run.path)
+      try folder.write("auto/.config.new", "data: di")
       let auto = Self.recipe + run.option + ["--resume", "auto"]
       try IntegrationTests.run(ranks: 2, expecting: 75, auto + ["--stop-after", "30"])
       try IntegrationTests.run(ranks: 3, expecting: 0, auto)

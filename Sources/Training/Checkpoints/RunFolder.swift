@@ -27,6 +27,14 @@ package struct RunFolder: Sendable {
   /// Whether this program made it.
   var isRun: Bool { access(path + "/config.yaml", F_OK) == 0 }
 
+  /// Whether it holds nothing but what a start leaves that was killed before its first checkpoint.
+  var hasNotBegun: Bool {
+    Set(RunFolder.entries(of: path)).isSubset(of: Self.firstEntries) && steps().isEmpty
+  }
+  private static let firstEntries: Set = [
+    ".lock", "checkpoints", ".config.new", "config.yaml", "metrics.jsonl",
+  ]
+
   /// The run that a checkpoint lies in, which outlives the checkpoint; nil for a copy elsewhere.
   init?(ofCheckpoint path: String) {
     let parts = RunFolder.resolved(path)?.split(separator: "/") ?? []
@@ -66,8 +74,8 @@ package struct RunFolder: Sendable {
   /// Takes a new folder away whose run has not begun: the next try may have the name.
   package func discard() {
     guard isNew else { return }
-    for name in ["config.yaml", "metrics.jsonl", ".lock"] { unlink("\(path)/\(name)") }
     rmdir(checkpoints)
+    for name in Self.firstEntries { unlink("\(path)/\(name)") }
     rmdir(path)
   }
 
