@@ -22,14 +22,21 @@ extension TrainingJob {
     }
   }
 
-  /// Ranks started with other options or another program would train apart without a word.
-  func compareConfigurations() throws {
-    let text = ConfigurationSources.yaml(of: sources.configuration) + Version.lines.joined()
+  /// Ranks started with other options would train apart without a word. Collective: every rank.
+  func compareConfigurations(console: Console) throws {
     try group.requireSame(
-      text.utf8,
-      else: .usage(
-        "rank \(group.rank) has other options or another program than rank 0",
-        remedy: "Start all ranks with one command line."))
+      "configuration",
+      ConfigurationSources.yaml(of: sources.configuration).split(separator: "\n").map(String.init),
+      else: .usage,
+      remedy: "Start all ranks with one command line, and copy --config to every host.")
+    let platform = Platform.current
+    let difference = try group.difference(
+      "processor", [platform.processor, platform.instructionSet])
+    let speaker = try group.world.allreduce(
+      value: difference == nil ? Int.max : group.rank, .minimum)
+    if let difference, speaker == group.rank {
+      console.logger.warning("equal bits are not promised: \(difference)")
+    }
   }
 
   /// A checkpoint to continue from, known to every rank.

@@ -86,7 +86,7 @@ package struct TrainingJob {
   package mutating func prepare(console: Console, purpose: Purpose) throws -> PreparedRun {
     group.watchdog.setLimits(.init(fixed: sources.configuration.hangTimeout))
     try checkLaunch()
-    try compareConfigurations()
+    try compareConfigurations(console: console)
     let resumed = try findCheckpoint(console: console)
     if let resumed { try applyResumed(resumed, console: console) }
     modelFile = try readModelFile(resumed: resumed, console: console)
