@@ -176,6 +176,8 @@ extension TrainingJob {
         memory: memory, group: group, plans: built.plans, assembler: assembler,
         chunkSize: configuration.evaluationChunk),
       rows: (.validation(data.split), .test(data.dataset)), coordinator: coordinator,
+      stragglers: journal == nil || group.size == 1
+        ? nil : StragglerWatch(leaves: (0..<group.size).map { built.division.leaves(of: $0).count }),
       journal: journal, checkpointer: checkpointer, staging: staging, firstStep: firstStep)
   }
 }
