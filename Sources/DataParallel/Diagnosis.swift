@@ -28,7 +28,8 @@ package struct Diagnosis {
     // Who has just begun something is not what is waited for.
     let culprits = suspects.filter { silence($0) >= longest / 2 }
     speaker = first + (statuses.indices.first { !stopped.contains($0) } ?? 0)
-    let last = (culprits.isEmpty ? Array(statuses.indices) : culprits)
+    let last =
+      (culprits.isEmpty ? Array(statuses.indices) : culprits)
       .min { statuses[$0].since < statuses[$1].since } ?? 0
     oldest = (statuses[last].since, statuses[last].phase)
     if culprits.isEmpty {

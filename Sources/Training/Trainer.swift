@@ -32,8 +32,10 @@ package final class Trainer {
   private let journal: Journal?
   /// Rank 0's hand that saves.
   private let checkpointer: Checkpointer?
-  /// Where the state is copied for a save; nil where training waits for the disk instead.
+  /// Where the state is copied for a save; nil where it is all on this node and training waits
+  /// for the disk.
   private let staging: CheckpointStaging?
+  private let waitsForDisk: Bool
   /// Rank 0's eye on who keeps the others waiting.
   private var stragglers: StragglerWatch?
   private let restoresBest: Bool
@@ -60,6 +62,7 @@ package final class Trainer {
     self.checkpointer = checkpointer
     self.staging = staging
     board = arena.directive(as: Board.self)
+    waitsForDisk = coordinator.configuration.checkpointMode == .sync
     restoresBest = coordinator.configuration.restoreBest && coordinator.stopping != nil
     step = firstStep
   }
@@ -151,18 +154,17 @@ package final class Trainer {
     let start = ck_monotonic_ns()
     // The copy is the thread's until it has ended.
     didSave(checkpointer?.wait())
-    try memory.collectState()
-    staging?.copyShare()
     arena.barrier()
+    try staging?.copy()
     if let checkpointer, coordinator.isWorthSaving(after: directive) {
       coordinator.willSave()
       checkpointer.start(step: step, coordinator: coordinator, pausedSince: start)
-      if staging == nil, var report = checkpointer.wait() {
+      if waitsForDisk, var report = checkpointer.wait() {
         report.pauseNanoseconds = ck_monotonic_ns() - start
         didSave(report)
       }
     }
-    if staging == nil { arena.barrier() }
+    if waitsForDisk { arena.barrier() }
   }
 
   /// Saves at once and waits for the report, which the first rank has. Collective.
@@ -201,7 +203,7 @@ package final class Trainer {
           }
         }
       }
-      if restoresBest { try memory.fetchFromFirst(state: false) }
+      if restoresBest { try memory.fetchFromFirst() }
       if rows.test.count > 0 {
         test = try evaluator.evaluate(rows.test)
         averageTest = try evaluateAverage(rows.test)

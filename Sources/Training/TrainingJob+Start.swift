@@ -143,9 +143,10 @@ extension TrainingJob {
   /// Fresh weights, each rank its own slices, or those of a file or a checkpoint.
   func fillParameters(
     _ memory: RunMemory, _ built: Built, _ configuration: RunConfiguration,
-    store: CheckpointStore, resumed: Resumed?
+    store: CheckpointStore, staging: CheckpointStaging?, resumed: Resumed?
   ) throws {
     let arena = memory.arena
+    let state = staging?.state ?? arena.state
     let layout = built.plans.layout
     for block in built.division.ownBlocks(of: group.position) {
       let entry = layout.entries[layout.blocks[block].entry]
@@ -161,11 +162,12 @@ extension TrainingJob {
     try memory.shareSlices()
     try group.onFirst {
       if let resumed {
-        try store.load(StoredCheckpoint(path: resumed.path), into: arena, optimizer: true)
+        try store.load(
+          StoredCheckpoint(path: resumed.path), into: arena.parameters, state: state)
       } else if let path = configuration.initWeights {
         try CheckpointStore.loadWeights(path, layout: layout, into: arena.parameters)
       }
     }
-    try memory.fetchFromFirst(state: resumed != nil)
+    try memory.fetchFromFirst(state: resumed == nil ? nil : state)
   }
 }

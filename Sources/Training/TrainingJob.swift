@@ -127,10 +127,14 @@ package struct TrainingJob {
     let store = CheckpointStore(
       folder: folder, layout: built.plans.layout,
       stateNames: configuration.stateNames(of: built.optimizer))
-    try fillParameters(memory, built, configuration, store: store, resumed: resumed)
+    let staging = try makeStaging(
+      memory, configuration, writes: purpose == .train, resumed: resumed)
+    try fillParameters(
+      memory, built, configuration, store: store, staging: staging, resumed: resumed)
     let trainer = try makeTrainer(
       built, configuration: configuration, data: data, memory: memory, reducer: reducer,
-      store: store, resumed: resumed, console: console, writes: purpose == .train)
+      store: store, staging: staging, resumed: resumed, console: console,
+      writes: purpose == .train)
     describe(
       configuration, data: data, built: built, arena: arena, reducer: reducer, folder: folder,
       console: console)

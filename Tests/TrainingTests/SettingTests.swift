@@ -28,7 +28,8 @@ import Training
     "time-limit": "1.5h", "keep": "1", "keep-best": "2", "early-stopping": "true",
     "patience": "9", "min-delta": "0.001", "monitor": "val-accuracy", "no-restore-best": "true",
     "log-every": "1", "eval-every": "500st", "eval-batch": "16777216", "progress": "off",
-    "quiet": "true", "logical-ranks": "2x24", "threads": "3", "hang-timeout": "1.5",
+    "quiet": "true", "logical-ranks": "2x24", "threads": "3", "bucket-mb": "25",
+    "hang-timeout": "1.5",
     "expect-ranks": "8",
   ]
 
@@ -55,7 +56,7 @@ import Training
     ]
     for name in [
       "accumulate", "epochs", "steps", "max-skipped", "stop-after", "keep", "keep-best", "patience",
-      "log-every", "eval-batch", "threads", "expect-ranks",
+      "log-every", "eval-batch", "threads", "bucket-mb", "expect-ranks",
     ] { bad[name] = whole + ["0"] }
     return bad
   }()

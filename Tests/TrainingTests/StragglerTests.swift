@@ -28,8 +28,8 @@ import Training
     #expect(found.first?.step == 51)
     let straggler = try #require(found.first?.straggler)
     #expect(straggler.position == 1)
-    #expect(straggler.own == .init(compute: 32, wait: 2))
-    #expect(straggler.median == .init(compute: 20, wait: 2))
+    #expect(straggler.own.compute == 32 && straggler.own.wait == 2)
+    #expect(straggler.median.compute == 20 && straggler.median.wait == 2)
     #expect(abs(straggler.ratio - 1.6) < 1e-12)
   }
 
