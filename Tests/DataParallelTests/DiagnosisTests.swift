@@ -49,7 +49,7 @@ import Testing
 
   @Test func whoGetsOnIsNotWaitedForTooLong() {
     let found = diagnosis([
-      status(0, .summing, seconds: 700, isWaiting: true),
+      status(0, .summing, seconds: 90, isWaiting: true),
       status(1, .evaluating, seconds: 2, isWaiting: false),
     ])
     #expect(found.oldest == (now - 2_000_000_000, .evaluating))

@@ -73,7 +73,7 @@ extension Integration {
         "--data", "table.csv", "--target", "y", "--epochs", "1", "--run", folder.file("run"),
       ]
       for (name, changed, words) in [
-        ("shorter", "a,b,y\n" + rows.dropLast().joined(), "39 train rows' and not '40 train rows"),
+        ("shorter", "a,b,y\n" + rows.dropLast().joined(), "'39 train rows', '"),
         // As long as the first.
         ("changed", table.replacingOccurrences(of: "\n17,2,1", with: "\n18,2,1"), "'content "),
       ] {

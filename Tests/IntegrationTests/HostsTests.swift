@@ -23,7 +23,7 @@ extension Integration {
     /// Unequal nodes, as many as there are, every mapping of ranks.
     @Test(
       arguments: [
-        "--optimizer adam --clip-norm 0.5",
+        "--optimizer adam --clip-norm 0.5", "--optimizer lamb",
         "--optimizer momentum --model mlp:1500,1200 --batch-size 512",
       ])
     func `Hosts change no bit`(options: String) throws {
