@@ -1,8 +1,5 @@
 #include "dense.h"
-#include "targets.h"
-
-#include <stddef.h>
-#include <string.h>
+#include "vectors.h"
 
 CK_CLONES void ck_relu(const float *x, float *y, size_t n) {
   for (size_t i = 0; i < n; i++) y[i] = x[i] < 0 ? 0 : x[i];
@@ -12,45 +9,74 @@ CK_CLONES void ck_relu_mask(float *g, const float *y, size_t n) {
   for (size_t i = 0; i < n; i++) g[i] = y[i] <= 0 ? 0 : g[i];
 }
 
-enum { LANES = 16, TILE = 256, BLOCK = 64 };
+enum { TILE = 256, BLOCK = 64 };
 
-// Adds rows r0 ..< end of `width` columns to totals; 16 columns at a time are kept in registers.
-static inline __attribute__((always_inline)) void sum_strip(float *restrict g,
-                                                            const float *restrict y,
-                                                            double *restrict totals, size_t rows,
-                                                            size_t columns, size_t width) {
-  float sum[LANES] = {0};
+// The gradient through a ReLU, as `ck_relu_mask` has it.
+CK_INLINE ck_f16 masked(ck_f16 g, ck_f16 y) { return y <= 0.0f ? (ck_f16)0.0f : g; }
+
+// Adds `rows` rows of 16·vectors columns to totals, which stay in registers.
+CK_INLINE void sum_strip(int vectors, float *g, const float *y, double *totals, size_t rows,
+                         size_t columns) {
+  ck_f16 sum[8];
+  for (int v = 0; v < vectors; v++) sum[v] = 0.0f;
   for (size_t r = 0; r < rows; r++)
-    for (size_t l = 0; l < width; l++) {
-      float v = g[r * columns + l];
+    for (int v = 0; v < vectors; v++) {
+      ck_f16 value = ck_load16(g + r * columns + 16 * v);
       if (y) {
-        v = y[r * columns + l] <= 0 ? 0 : v;
-        g[r * columns + l] = v;
+        value = masked(value, ck_load16(y + r * columns + 16 * v));
+        ck_store16(g + r * columns + 16 * v, value);
       }
-      sum[l] += v;
+      sum[v] += value;
     }
+  for (int v = 0; v < vectors; v++)
+    for (int l = 0; l < 16; l++) totals[16 * v + l] += (double)sum[v][l];
+}
+
+// The last columns, fewer than 16.
+CK_INLINE void sum_tail(float *g, const float *y, double *totals, size_t rows, size_t columns,
+                        size_t width) {
+  ck_f16 sum = 0.0f;
+  for (size_t r = 0; r < rows; r++) {
+    ck_f16 value = ck_load_tail(g + r * columns, width, 0);
+    if (y) {
+      value = masked(value, ck_load_tail(y + r * columns, width, 0));
+      ck_store_tail(g + r * columns, value, width);
+    }
+    sum += value;
+  }
   for (size_t l = 0; l < width; l++) totals[l] += (double)sum[l];
 }
 
-CK_CLONES void ck_column_sums(float *restrict g, const float *restrict y, float *restrict sums,
-                              size_t rows, size_t columns, int accumulate) {
+CK_INLINE void column_sums(float *g, const float *y, float *sums, size_t rows, size_t columns,
+                           int accumulate) {
   for (size_t tile = 0; tile < columns; tile += TILE) {
     size_t width = columns - tile < TILE ? columns - tile : TILE;
     double totals[TILE] = {0};
     for (size_t r = 0; r < rows; r += BLOCK) {
-      size_t count = rows - r < BLOCK ? rows - r : BLOCK;
-      for (size_t c = 0; c < width; c += LANES) {
-        float *place = g + r * columns + tile + c;
-        const float *result = y ? y + r * columns + tile + c : NULL;
-        if (width - c >= LANES)
-          sum_strip(place, result, totals + c, count, columns, LANES);
-        else
-          sum_strip(place, result, totals + c, count, columns, width - c);
-      }
+      size_t count = rows - r < BLOCK ? rows - r : BLOCK, c = 0;
+      float *place = g + r * columns + tile;
+      const float *result = y ? y + r * columns + tile : NULL;
+#define CK_STRIPS(vectors)                                                                         \
+  for (; c + 16 * (vectors) <= width; c += 16 * (vectors))                                         \
+  sum_strip(vectors, place + c, y ? result + c : NULL, totals + c, count, columns)
+      CK_STRIPS(8);
+      CK_STRIPS(1);
+#undef CK_STRIPS
+      if (c < width)
+        sum_tail(place + c, y ? result + c : NULL, totals + c, count, columns, width - c);
     }
     for (size_t c = 0; c < width; c++)
       sums[tile + c] = (float)(accumulate ? (double)sums[tile + c] + totals[c] : totals[c]);
   }
+}
+
+// Without a mask in a loop of its own: one with a choice inside is not vectorized.
+CK_CLONES void ck_column_sums(float *g, const float *y, float *sums, size_t rows, size_t columns,
+                              int accumulate) {
+  if (y)
+    column_sums(g, y, sums, rows, columns, accumulate);
+  else
+    column_sums(g, NULL, sums, rows, columns, accumulate);
 }
 
 CK_CLONES void ck_copy_rows(const float *restrict from, size_t from_stride, float *restrict to,

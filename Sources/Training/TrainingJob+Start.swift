@@ -6,6 +6,7 @@ import Glibc
 import Graph
 import Logging
 import Models
+import Optimizers
 import MPI
 import Reports
 
@@ -36,6 +37,24 @@ extension TrainingJob {
       value: difference == nil ? Int.max : group.rank, .minimum)
     if let difference, speaker == group.rank {
       console.logger.warning("equal bits are not promised: \(difference)")
+    }
+  }
+
+  /// Says what is allowed, but seldom meant.
+  func advise(_ configuration: RunConfiguration, trainCount: Int, console: Console) throws {
+    if case .samples(let count) = configuration.batchSize, count > trainCount {
+      console.line("batch size \(count) clamped to the \(trainCount) training samples")
+    }
+    let optimizer = configuration.optimizer ?? ""
+    if optimizer == "rprop", configuration.batchCount(trainCount: trainCount) < trainCount {
+      console.logger.warning(
+        "rprop counts signs, and those of a mini-batch are noise: use --batch-size full")
+    }
+    let moves = try configuration.makeSchedule(trainCount: trainCount).movesMomentum
+    let rule = try OptimizerRegistry.make(optimizer, configuration.hyperParameters)
+    if moves && !rule.followsMomentum {
+      console.logger.warning(
+        "\(configuration.schedule) moves the momentum too, but \(optimizer) has none that can move")
     }
   }
 

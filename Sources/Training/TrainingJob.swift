@@ -95,15 +95,8 @@ package struct TrainingJob {
     let data = try loadData(asked, standardization: resumed?.state.standardization)
     if let resumed { try compareData(data.description, with: resumed) }
     let configuration = try resolve(data.description, trainCount: data.split.trainCount)
-    if case .samples(let count) = asked.batchSize, count > data.split.trainCount {
-      console.line("batch size \(count) clamped to the \(data.split.trainCount) training samples")
-    }
-    if configuration.optimizer == "rprop",
-      configuration.batchCount(trainCount: data.split.trainCount) < data.split.trainCount,
-      group.isFirst
-    {
-      console.logger.warning(
-        "rprop counts signs, and those of a mini-batch are noise: use --batch-size full")
+    if group.isFirst {
+      try advise(configuration, trainCount: data.split.trainCount, console: console)
     }
     group.own.enter(.planning)
     let engine = try ComputeEngine(threads: configuration.threads ?? 1)

@@ -209,6 +209,14 @@ struct TrainOptions: ParsableArguments {
   var patience: String?
   @Option(help: "Least change that counts as an improvement (default 0).")
   var minDelta: String?
+  @Option(
+    help: ArgumentHelp(
+      "Early stopping ignores checks before this (default 0st).", valueName: "100st|5ep|10%"))
+  var startFrom: String?
+  @Option(help: "Early stopping is content with a figure better than this.")
+  var stoppingThreshold: String?
+  @Option(help: "Early stopping gives up at a figure worse than this.")
+  var divergenceThreshold: String?
   @Option(help: "val-loss (default) or val-accuracy.")
   var monitor: String?
   @Flag(help: "Keep the last weights after early stopping.")

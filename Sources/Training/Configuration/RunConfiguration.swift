@@ -70,6 +70,9 @@ package struct RunConfiguration: Sendable, Equatable {
   package var earlyStopping = false
   package var patience = 3
   package var minDelta = 0.0
+  package var startFrom: String?
+  package var stoppingThreshold: Double?
+  package var divergenceThreshold: Double?
   package var monitor = Monitor.valLoss
   package var restoreBest = true
   package var logEvery = 50
