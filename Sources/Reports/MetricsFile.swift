@@ -5,10 +5,10 @@ import Glibc
 package final class MetricsFile {
   private let descriptor: Int32
 
-  /// - Parameter keepingSteps: on a resume, lines of later steps are cut away first.
+  /// - Parameter step: after which the run begins; lines of later steps are cut away first.
   /// - Throws: `Failure.cannotWrite`.
-  package init(path: String, resumingAt step: Int?) throws {
-    if let step { try MetricsFile.cut(path, after: step) }
+  package init(path: String, continuingAfter step: Int) throws {
+    try MetricsFile.cut(path, after: step)
     descriptor = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o644)
     guard descriptor >= 0 else {
       throw Failure.cannotWrite("\(path): \(String(cString: strerror(errno)))")

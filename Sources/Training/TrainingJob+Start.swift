@@ -23,14 +23,21 @@ extension TrainingJob {
     }
   }
 
-  /// Ranks started with other options or another program would train apart without a word.
-  func compareConfigurations() throws {
-    let text = ConfigurationSources.yaml(of: sources.configuration) + Version.lines.joined()
+  /// Ranks started with other options would train apart without a word. Collective: every rank.
+  func compareConfigurations(console: Console) throws {
     try group.requireSame(
-      text.utf8,
-      else: .usage(
-        "rank \(group.rank) has other options or another program than rank 0",
-        remedy: "Start all ranks with one command line."))
+      "configuration",
+      ConfigurationSources.yaml(of: sources.configuration).split(separator: "\n").map(String.init),
+      else: .usage,
+      remedy: "Start all ranks with one command line, and copy --config to every host.")
+    let platform = Platform.current
+    let difference = try group.difference(
+      "processor", [platform.processor, platform.instructionSet])
+    let speaker = try group.world.allreduce(
+      value: difference == nil ? Int.max : group.rank, .minimum)
+    if let difference, speaker == group.rank {
+      console.logger.warning("equal bits are not promised: \(difference)")
+    }
   }
 
   /// Says what is allowed, but seldom meant.
@@ -158,9 +165,10 @@ extension TrainingJob {
   /// Fresh weights, each rank its own slices, or those of a file or a checkpoint.
   func fillParameters(
     _ memory: RunMemory, _ built: Built, _ configuration: RunConfiguration,
-    store: CheckpointStore, resumed: Resumed?
+    store: CheckpointStore, staging: CheckpointStaging?, resumed: Resumed?
   ) throws {
     let arena = memory.arena
+    let state = staging?.state ?? arena.state
     let layout = built.plans.layout
     for block in built.division.ownBlocks(of: group.position) {
       let entry = layout.entries[layout.blocks[block].entry]
@@ -176,11 +184,12 @@ extension TrainingJob {
     try memory.shareSlices()
     try group.onFirst {
       if let resumed {
-        try store.load(StoredCheckpoint(path: resumed.path), into: arena, optimizer: true)
+        try store.load(
+          StoredCheckpoint(path: resumed.path), into: arena.parameters, state: state)
       } else if let path = configuration.initWeights {
         try CheckpointStore.loadWeights(path, layout: layout, into: arena.parameters)
       }
     }
-    try memory.fetchFromFirst(state: resumed != nil)
+    try memory.fetchFromFirst(state: resumed == nil ? nil : state)
   }
 }

@@ -86,7 +86,7 @@ package struct TrainingJob {
   package mutating func prepare(console: Console, purpose: Purpose) throws -> PreparedRun {
     group.watchdog.setLimits(.init(fixed: sources.configuration.hangTimeout))
     try checkLaunch()
-    try compareConfigurations()
+    try compareConfigurations(console: console)
     let resumed = try findCheckpoint(console: console)
     if let resumed { try applyResumed(resumed, console: console) }
     modelFile = try readModelFile(resumed: resumed, console: console)
@@ -122,10 +122,14 @@ package struct TrainingJob {
       stateNames: configuration.stateNames(of: built.optimizer))
     let trainer: Trainer
     do {
-      try fillParameters(memory, built, configuration, store: store, resumed: resumed)
+      let staging = try makeStaging(
+        memory, configuration, writes: purpose == .train, resumed: resumed)
+      try fillParameters(
+        memory, built, configuration, store: store, staging: staging, resumed: resumed)
       trainer = try makeTrainer(
         built, configuration: configuration, data: data, memory: memory, reducer: reducer,
-        store: store, resumed: resumed, console: console, writes: purpose == .train)
+        store: store, staging: staging, resumed: resumed, console: console,
+        writes: purpose == .train)
     } catch {
       folder.discard()
       throw error

@@ -240,6 +240,8 @@ struct TrainOptions: ParsableArguments {
   var logicalRanks: String?
   @Option(help: "Threads a rank (default: its cores).")
   var threads: String?
+  @Option(help: "MiB of gradients that travel between hosts together (default 4).")
+  var bucketMb: String?
   @Option(
     help:
       "Seconds without progress of a rank after which the job ends with 74 (default 120 or 100 steps)."

@@ -60,6 +60,8 @@ extension Integration {
         #expect(try run.digest() == whole.digest(), "seed \(seed), round \(round)")
         let state = "latest/optimizer.safetensors"
         #expect(try run.digest(state) == whole.digest(state), "seed \(seed), round \(round)")
+        let steps = try run.metrics("step").map(\.step)
+        #expect(try steps == whole.metrics("step").map(\.step), "seed \(seed), round \(round)")
         try FileManager.default.removeItem(atPath: run.path)
       }
       print(

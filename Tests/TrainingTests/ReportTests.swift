@@ -78,7 +78,7 @@ import Testing
     let lines = (1...5).map { #"{"kind":"step","step":\#($0)}"# + "\n" }
     let path = try folder.write("metrics.jsonl", (lines.joined() + #"{"step":"#).utf8)
     do {
-      let file = try MetricsFile(path: path, resumingAt: 3)
+      let file = try MetricsFile(path: path, continuingAfter: 3)
       var line = JSONLine()
       line.add("step", 4)
       file.write(line)

@@ -30,7 +30,8 @@ import Training
     "stopping-threshold": "0.99", "divergence-threshold": "-1.0", "monitor": "val-accuracy",
     "no-restore-best": "true",
     "log-every": "1", "eval-every": "500st", "eval-batch": "16777216", "progress": "off",
-    "quiet": "true", "logical-ranks": "2x24", "threads": "3", "hang-timeout": "1.5",
+    "quiet": "true", "logical-ranks": "2x24", "threads": "3", "bucket-mb": "25",
+    "hang-timeout": "1.5",
     "expect-ranks": "8",
   ]
 
@@ -58,7 +59,7 @@ import Training
     ]
     for name in [
       "accumulate", "epochs", "steps", "max-skipped", "stop-after", "keep", "keep-best", "patience",
-      "log-every", "eval-batch", "threads", "expect-ranks",
+      "log-every", "eval-batch", "threads", "bucket-mb", "expect-ranks",
     ] { bad[name] = whole + ["0"] }
     return bad
   }()

@@ -29,7 +29,8 @@ package struct RunFolder: Sendable {
 
   /// Whether it holds nothing but what a start leaves that was killed before its first checkpoint.
   var hasNotBegun: Bool {
-    Set(RunFolder.entries(of: path)).isSubset(of: Self.firstEntries) && steps().isEmpty
+    access(path + "/.", F_OK) == 0 && steps().isEmpty
+      && Set(RunFolder.entries(of: path)).isSubset(of: Self.firstEntries)
   }
   private static let firstEntries: Set = [
     ".lock", "checkpoints", ".config.new", "config.yaml", "metrics.jsonl",

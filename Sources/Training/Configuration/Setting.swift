@@ -228,6 +228,7 @@ package struct Setting {
           count: numbers.reduce(1, *), groupSize: groupSize)
       },
       optionalCount("threads", \.threads, 1...4096),
+      count("bucket-mb", \.bucketMebibytes, 1...4096, free: true),
       optionalNumber("hang-timeout", \.hangTimeout, "1 or more seconds", free: true) {
         $0 >= 1 && $0 < 1e9
       },
