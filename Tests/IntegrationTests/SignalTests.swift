@@ -9,8 +9,8 @@ extension Integration {
     init() throws { folder = try TemporaryFolder() }
 
     static let recipe = [
-      "--logical-ranks", "3", "--threads", "1", "--steps", "20000", "--eval-every", "20000st",
-      "--checkpoint-every", "500st", "--quiet",
+      "--logical-ranks", "3", "--threads", "1", "--steps", "100000000", "--eval-every",
+      "100000000st", "--checkpoint-every", "500st", "--quiet",
     ]
 
     /// A run of three ranks that has logged some steps.
@@ -50,11 +50,12 @@ extension Integration {
         #expect(ContinuousClock.now - time < .seconds(5))
         runs.append(run)
       }
+      let end = ["--steps", "\((runs.flatMap(\.steps).max() ?? 0) + 300)"]
       let whole = folder.run("whole")
       try runAll(
-        [Launch(ranks: 1, expecting: 0, Self.recipe + whole.option)]
+        [Launch(ranks: 1, expecting: 0, Self.recipe + whole.option + end)]
           + runs.map {
-            Launch(ranks: 2, expecting: 0, $0.option + ["--resume", "latest", "--quiet"])
+            Launch(ranks: 2, expecting: 0, $0.option + ["--resume", "latest", "--quiet"] + end)
           })
       for run in runs {
         #expect(try run.digest() == whole.digest())
@@ -101,8 +102,11 @@ extension Integration {
       kill(process, SIGSTOP)
       sleep(1)
       kill(process, SIGCONT)
+      let step = try #require(run.steps.max())
+      try job.wait { run.steps.max() ?? 0 > step + 500 }
+      job.signalLauncher(SIGUSR1)
       let outcome = try job.finish(timeout: 60)
-      #expect(outcome.code == 0, "\(outcome)")
+      #expect(outcome.code == 75, "\(outcome)")
     }
   }
 }
