@@ -96,6 +96,8 @@ package final class GradientReducer {
 
   /// The first `count` buckets of this rank are filled: those that are on the whole node may go.
   private func didFill(_ count: Int) throws {
+    // Nobody waits for a bucket of a single node.
+    guard exchange.hasPeers else { return }
     while filledCount < count {
       ck_add_release(arena.filled + filledCount, 1)
       filledCount += 1
@@ -111,6 +113,7 @@ package final class GradientReducer {
 
   /// Behind a meeting of the node: every bucket is filled.
   private func sendRest() throws {
+    guard exchange.hasPeers else { return }
     while sentCount < division.buckets.count { try sendSums(sentCount) }
   }
 

@@ -145,7 +145,12 @@ package final class NodeExchange {
   /// Waits until everything started has been sent and received.
   package func wait() throws { try wait(for: requests) }
 
+  /// Whether there is another node.
+  var hasPeers: Bool { !peers.isEmpty }
+
   func wait(for list: RequestList) throws {
+    // On one node a clock's look is what a small step would notice.
+    if list.isEmpty { return }
     let start = ck_monotonic_ns()
     defer { group.own.pointee.waitNanoseconds &+= ck_monotonic_ns() - start }
     try policy.wait { try list.areComplete() }
