@@ -14,10 +14,19 @@ import MPI
 /// sends one sum for each of its maximal ones. A bucket leaves as soon as every rank of the node
 /// has filled it, while backward goes on.
 package final class GradientReducer {
+  /// Who adds what the nodes have.
+  package enum Mode: String, Sendable, CaseIterable {
+    /// The owner of each slice, in the order of the canonical tree.
+    case canonical
+    /// `MPI_Ireduce`, in an order of its own: the same bits only on the same ranks and hosts.
+    case fast
+  }
+
   private let arena: NodeArena
   private let division: WorkDivision
   private let exchange: NodeExchange
   private let position: Int
+  private let mode: Mode
   private let plan: ReductionPlan
   private let filler: SlotFiller
   private let temporaries: AlignedBuffer<Float>
@@ -39,12 +48,16 @@ package final class GradientReducer {
   package private(set) var received = (all: 0, hidden: 0)
 
   /// - Parameter position: this rank in (node, local rank) order.
-  package init(arena: NodeArena, division: WorkDivision, exchange: NodeExchange, position: Int) {
+  package init(
+    arena: NodeArena, division: WorkDivision, exchange: NodeExchange, position: Int,
+    mode: Mode = .canonical
+  ) {
     self.arena = arena
     self.division = division
     self.exchange = exchange
     self.position = position
-    let plan = ReductionPlan(division, position: position)
+    self.mode = division.topology.nodes.count > 1 ? mode : .canonical
+    let plan = ReductionPlan(division, position: position, mode: mode)
     self.plan = plan
     filler = SlotFiller(arena: arena, division: division, position: position)
     blockLength = division.blocks.map(\.count).max() ?? 1
@@ -61,10 +74,12 @@ package final class GradientReducer {
   }
 
   /// Private bytes of a rank: scratch of its leaves and what other nodes send.
-  package static func byteCount(_ division: WorkDivision, position: Int, parameters: Int) -> Int {
+  package static func byteCount(
+    _ division: WorkDivision, position: Int, parameters: Int, mode: Mode
+  ) -> Int {
     let depth = division.subtrees[position].map(division.tree.scratchDepth).max() ?? 0
     let own = division.slices.reduce(0) { $0 + division.elements(of: $1[position]).count }
-    let plan = ReductionPlan(division, position: position)
+    let plan = ReductionPlan(division, position: position, mode: mode)
     return (depth * parameters + plan.inboxCount * own) * 4
   }
 
@@ -91,11 +106,15 @@ package final class GradientReducer {
     round += 1
     filledCount = 0
     sentCount = 0
-    for bucket in division.buckets.indices { try receiveSums(bucket) }
+    if mode == .canonical {
+      for bucket in division.buckets.indices { try receiveSums(bucket) }
+    }
   }
 
   /// The first `count` buckets of this rank are filled: those that are on the whole node may go.
   private func didFill(_ count: Int) throws {
+    // Nobody waits for a bucket of a single node.
+    guard exchange.hasPeers else { return }
     while filledCount < count {
       ck_add_release(arena.filled + filledCount, 1)
       filledCount += 1
@@ -111,6 +130,7 @@ package final class GradientReducer {
 
   /// Behind a meeting of the node: every bucket is filled.
   private func sendRest() throws {
+    guard exchange.hasPeers else { return }
     while sentCount < division.buckets.count { try sendSums(sentCount) }
   }
 
@@ -130,6 +150,7 @@ package final class GradientReducer {
   /// The node's sums of the slices whose owners this rank serves.
   private func sendSums(_ bucket: Int) throws {
     sentCount += 1
+    if mode == .fast { return try startSums(bucket) }
     for owner in exchange.served {
       let slice = division.slices[bucket][owner]
       for block in slice {
@@ -142,6 +163,25 @@ package final class GradientReducer {
           arena.gradientSlots[slot], elements.lowerBound * 4..<elements.upperBound * 4,
           to: owner, tag: NodeExchange.sumTag + bucket)
       }
+    }
+  }
+
+  /// The same by `MPI_Ireduce`, this rank's own slices included.
+  private func startSums(_ bucket: Int) throws {
+    let local = position - division.topology.nodes[exchange.nodeIndex].lowerBound
+    for (node, ranks) in division.topology.nodes.enumerated() {
+      let slice = division.slices[bucket][ranks.lowerBound + local]
+      if slice.isEmpty { continue }
+      for block in slice {
+        for addition in plan.nodeAdditions { add(addition, division.blocks[block], inboxOffset: 0) }
+      }
+      let elements = division.elements(of: slice)
+      let sum = arena.gradientSlots[0] + elements.lowerBound
+      // A node without leaves adds nothing.
+      if plan.sumSlots.isEmpty { sum.update(repeating: 0, count: elements.count) }
+      try exchange.startSum(
+        UnsafeBufferPointer(start: sum, count: elements.count),
+        on: node, into: inboxes[0].pointer + inboxStarts[bucket], list: arrivals[bucket])
     }
   }
 

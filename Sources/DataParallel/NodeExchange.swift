@@ -30,9 +30,12 @@ package struct SharedSection {
 package final class NodeExchange {
   private let group: RankGroup
   private let communicator: Communicator
+  /// One rank of each node, in the order of the nodes, where all have equally many.
+  private let lane: Communicator
   private let requests = RequestList()
   private let policy: WaitPolicy
   private let topology: Topology
+  var nodeIndex: Int { group.nodeIndex }
   /// Above it lie the tags of gradient sums, one a bucket: they start at any time.
   static let sumTag = 1
   /// This rank's peer on every other node.
@@ -45,6 +48,7 @@ package final class NodeExchange {
     self.group = group
     self.policy = policy
     communicator = try group.world.duplicate()
+    lane = try group.world.split(color: group.node.rank, key: group.position)
     let topology = group.topology
     self.topology = topology
     let position = group.position
@@ -139,13 +143,33 @@ package final class NodeExchange {
       from: topology.ranks[position], tag: tag, on: communicator)
   }
 
+  /// Starts to add `values` over the ranks of this lane by MPI's own means, for the one on `node`.
+  /// Collective: every rank of the lane, in the same order.
+  ///
+  /// - Parameters:
+  ///   - result: where the sum is to lie on that rank.
+  ///   - list: what is complete there when the sum is.
+  func startSum(
+    _ values: UnsafeBufferPointer<Float>, on node: Int, into result: UnsafeMutablePointer<Float>,
+    list: RequestList
+  ) throws {
+    let isRoot = node == group.nodeIndex
+    try (isRoot ? list : requests).sum(
+      values, into: isRoot ? result : nil, root: node, on: lane)
+  }
+
   /// Lets MPI work on what is under way.
   package func progress() throws { _ = try requests.areComplete() }
 
   /// Waits until everything started has been sent and received.
   package func wait() throws { try wait(for: requests) }
 
+  /// Whether there is another node.
+  var hasPeers: Bool { !peers.isEmpty }
+
   func wait(for list: RequestList) throws {
+    // On one node a clock's look is what a small step would notice.
+    if list.isEmpty { return }
     let start = ck_monotonic_ns()
     defer { group.own.pointee.waitNanoseconds &+= ck_monotonic_ns() - start }
     try policy.wait { try list.areComplete() }

@@ -20,7 +20,18 @@ struct ReductionPlan {
   /// Sums that all other nodes send, in the order of the nodes.
   let inboxCount: Int
 
-  init(_ division: WorkDivision, position: Int) {
+  init(_ division: WorkDivision, position: Int, mode: GradientReducer.Mode) {
+    if mode == .fast && division.topology.nodes.count > 1 {
+      // MPI adds the nodes' sums: one arrives, and it is the result.
+      let slots = division.published(on: division.topology.node(of: position)).indices
+      self.nodeAdditions = slots.dropFirst().map { (Place.slot(0), Place.slot(0), Place.slot($0)) }
+      self.sumSlots = slots.isEmpty ? [] : [0]
+      self.additions = []
+      self.result = .inbox(0)
+      self.temporaryCount = 0
+      self.inboxCount = 1
+      return
+    }
     let tree = division.tree
     let node = division.topology.node(of: position)
     let published = division.published(on: node)

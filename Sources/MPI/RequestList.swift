@@ -51,6 +51,21 @@ package final class RequestList {
     }
   }
 
+  /// Starts an `MPI_Ireduce` of sums (MPI 3.1, section 5.12.2) into `result` of `root`. Collective:
+  /// every rank of `communicator`, in the same order.
+  package func sum(
+    _ values: UnsafeBufferPointer<Float>, into result: UnsafeMutablePointer<Float>?, root: Int,
+    on communicator: borrowing Communicator
+  ) throws(MPIError) {
+    var request = dt_request_null()
+    try check(
+      "MPI_Ireduce",
+      immediate: MPI_Ireduce(
+        values.baseAddress, result, values.mpiCount, dt_float(), dt_sum(), Int32(root),
+        communicator.handle, &request))
+    handles.append(request)
+  }
+
   /// Lets MPI work, and says whether everything has been sent and received.
   package func areComplete() throws(MPIError) -> Bool {
     if handles.isEmpty { return true }

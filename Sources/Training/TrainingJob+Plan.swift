@@ -40,6 +40,12 @@ extension TrainingJob {
   func plan(
     _ configuration: RunConfiguration, data: LoadedData, engine: ComputeEngine
   ) throws -> Built {
+    if configuration.reduction == .fast && group.topology.ranksPerNode == nil {
+      throw Failure.usage(
+        "reduction fast: the hosts have "
+          + group.topology.nodes.map { "\($0.count)" }.joined(separator: ", ") + " ranks",
+        remedy: "Start equally many on every host, or leave it out.")
+    }
     let model = try makeModel(configuration, data.description)
     let tree = configuration.tree()
     let trainCount = data.split.trainCount
@@ -83,7 +89,8 @@ extension TrainingJob {
         ?? 0,
       buckets: division.buckets.count)
     let reduction = group.topology.nodes[group.nodeIndex].map {
-      GradientReducer.byteCount(division, position: $0, parameters: plans.layout.arenaCount)
+      GradientReducer.byteCount(
+        division, position: $0, parameters: plans.layout.arenaCount, mode: configuration.reduction)
     }
     let memory = MemoryPlan(
       rankBytes: plans.byteCount + (reduction.max() ?? 0),

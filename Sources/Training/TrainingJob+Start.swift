@@ -45,6 +45,9 @@ extension TrainingJob {
     if case .samples(let count) = configuration.batchSize, count > trainCount {
       console.line("batch size \(count) clamped to the \(trainCount) training samples")
     }
+    if configuration.reduction == .fast && group.nodeCount > 1 {
+      console.logger.warning("reduction fast: the bits depend on the number of ranks and hosts")
+    }
     let optimizer = configuration.optimizer ?? ""
     if optimizer == "rprop", configuration.batchCount(trainCount: trainCount) < trainCount {
       console.logger.warning(

@@ -114,7 +114,7 @@ package struct TrainingJob {
       arena: arena, division: built.division, group: group, policy: policy)
     let reducer = GradientReducer(
       arena: arena, division: built.division, exchange: memory.exchange,
-      position: group.position)
+      position: group.position, mode: configuration.reduction)
     let folder =
       purpose == .train ? try openFolder(configuration, resumed: resumed) : RunFolder("(none)")
     let store = CheckpointStore(

@@ -240,6 +240,11 @@ struct TrainOptions: ParsableArguments {
   var logicalRanks: String?
   @Option(help: "Threads a rank (default: its cores).")
   var threads: String?
+  @Option(
+    help: ArgumentHelp(
+      "Who adds gradients of several hosts: a fixed tree (default), or MPI in an order of its own.",
+      valueName: "canonical|fast"))
+  var reduction: String?
   @Option(help: "MiB of gradients that travel between hosts together (default 4).")
   var bucketMb: String?
   @Option(

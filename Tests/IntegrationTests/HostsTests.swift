@@ -47,6 +47,35 @@ extension Integration {
       }
     }
 
+    /// Sums in another order: other bits, and the same training.
+    @Test func `MPI's own reduction`() throws {
+      let recipe = Self.recipe + ["--clip-norm", "0.5"]
+      let one = folder.run("one")
+      try IntegrationTests.run(ranks: 1, expecting: 0, recipe + one.option)
+      let expected = try Weights(one.model).tensors
+      for slots in [[2, 2], [1, 1, 1]] {
+        let hosts = try Hosts(slots)
+        let run = folder.run("fast-\(slots.count)")
+        let outcome = try IntegrationTests.run(
+          ranks: slots.reduce(0, +), expecting: 0,
+          recipe + ["--reduction", "fast"] + run.option, prefix: hosts.prefix)
+        #expect(outcome.stderr.contains("the bits depend on the number of ranks and hosts"))
+        let config = try String(contentsOfFile: run.path + "/config.yaml", encoding: .utf8)
+        #expect(config.contains("reduction: fast"))
+        for (name, tensor) in try Weights(run.model).tensors {
+          let values = try #require(expected[name]?.values)
+          let error = difference(tensor.values, values).map(abs).max() ?? 0
+          // Float sums of 64 samples over 52 steps of Adam.
+          #expect(error <= 1e-4 * (values.map(abs).max() ?? 0), "\(slots) \(name): \(error)")
+        }
+      }
+      let hosts = try Hosts([2, 1])
+      let refused = try IntegrationTests.run(
+        ranks: 3, recipe + ["--reduction", "fast"] + folder.run("refused").option,
+        prefix: hosts.prefix)
+      #expect(refused.code == 64 && refused.stderr.contains("2, 1 ranks"), "\(refused)")
+    }
+
     /// The optimizer's state is in pieces on the hosts, and whole in a checkpoint.
     @Test(arguments: [[], ["--checkpoint-mode", "sync", "--ema"]])
     func `A run goes on on other hosts`(options: [String]) throws {

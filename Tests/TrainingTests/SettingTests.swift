@@ -30,7 +30,8 @@ import Training
     "stopping-threshold": "0.99", "divergence-threshold": "-1.0", "monitor": "val-accuracy",
     "no-restore-best": "true",
     "log-every": "1", "eval-every": "500st", "eval-batch": "16777216", "progress": "off",
-    "quiet": "true", "logical-ranks": "2x24", "threads": "3", "bucket-mb": "25",
+    "quiet": "true", "logical-ranks": "2x24", "threads": "3", "reduction": "fast",
+    "bucket-mb": "25",
     "hang-timeout": "1.5",
     "expect-ranks": "8",
   ]
@@ -54,7 +55,7 @@ import Training
       "stopping-threshold": ["inf"], "divergence-threshold": ["-inf"],
       "logical-ranks": ["0", "2x0", "x2", "2x3x4", "65537", "65536x65536", "-1"],
       "time-limit": ["0s", "-1h", "10", "min", "1e10s", "10minutes"],
-      "checkpoint-mode": ["none"],
+      "checkpoint-mode": ["none"], "reduction": ["quick"],
       "hang-timeout": ["0.5", "-1", "1e9", "inf"], "batch-size": whole + ["0"],
     ]
     for name in [

@@ -9,12 +9,14 @@ import Reports
 ///
 /// What is measured is the product's path (`RunMemory`, `GradientReducer`), first with the result
 /// once a node, which is all that training needs, then with a copy of it in every rank's buffer,
-/// which is what MPI delivers.
+/// which is what MPI delivers. Every operand is written anew before each, as gradients are, or it
+/// would be in every cache already; the time of writing alone is taken off.
 package final class AllreduceBenchmark {
   private let group: RankGroup
   private let arena: NodeArena
   private let memory: RunMemory
   private let reducer: GradientReducer
+  private let division: WorkDivision
   private let slot: Int
   /// This rank's own buffer: MPI's operand, and where results are copied to.
   private let buffer: AlignedBuffer<Float>
@@ -22,6 +24,9 @@ package final class AllreduceBenchmark {
   /// Seconds of one measurement, and how many are taken of each; the fastest counts.
   private static let seconds = 0.02
   private static let rounds = 5
+
+  /// As much as a core's own cache holds of all operands.
+  private static let cachedBytes = 1 << 18
 
   /// 4 bytes to `largestBytes`, each 4 times the one before.
   package static func sizes(upTo largestBytes: Int) -> [Int] {
@@ -33,7 +38,7 @@ package final class AllreduceBenchmark {
     self.group = group
     group.own.enter(.measuring)
     let count = bytes / 4
-    let division = WorkDivision(
+    division = WorkDivision(
       topology: group.topology,
       tree: CanonicalTree(
         leafCount: group.size, groupSize: group.topology.ranksPerNode ?? group.size),
@@ -70,24 +75,35 @@ package final class AllreduceBenchmark {
     let own = arena.gradientSlots[slot]
     let operand = buffer.elements
 
-    func onceANode() throws {
+    // What no cache holds goes past them.
+    let add = buffer.byteCount > AllreduceBenchmark.cachedBytes ? ck_add_streaming : ck_add
+    func reduce(into targets: [UnsafeMutablePointer<Float>]) throws {
       try reducer.publishSlots()
       try memory.gatherVotes()
       try reducer.reduceSlices(keeps: false) { _, range, addition in
-        let result = parameters + range.lowerBound
-        if let right = addition.right {
-          ck_add(result, addition.left, right, range.count)
-        } else {
-          result.update(from: addition.left, count: range.count)
+        for target in targets {
+          let result = target + range.lowerBound
+          if let right = addition.right {
+            add(result, addition.left, right, range.count)
+          } else {
+            result.update(from: addition.left, count: range.count)
+          }
         }
       } didFinish: {
         try memory.startSharingParameters(bucket: $0)
       }
       try memory.gatherParameters()
     }
+    let onceANode = [parameters]
+    let inOwnToo = [parameters, target]
+    let others = division.slices.flatMap { slices in
+      slices.indices.filter { $0 != self.group.position }.map { division.elements(of: slices[$0]) }
+    }
     func inEveryBuffer() throws {
-      try onceANode()
-      target.update(from: parameters, count: count)
+      try reduce(into: inOwnToo)
+      for range in others {
+        (target + range.lowerBound).update(from: parameters + range.lowerBound, count: range.count)
+      }
     }
 
     for element in 0..<count { own[element] = AllreduceBenchmark.value(group.position, element) }
@@ -95,11 +111,27 @@ package final class AllreduceBenchmark {
     try group.agree { try check(operand) }
     for element in 0..<count { own[element] = 0 }
     operand.update(repeating: 0)
+    func renew(_ operand: UnsafeMutablePointer<Float>) {
+      operand.update(repeating: 0, count: count)
+    }
     let times = try fastest([
-      onceANode, inEveryBuffer, { try self.group.world.allreduce(operand, .sum) },
-      { target.update(from: parameters, count: count) },
+      {
+        renew(own)
+        try reduce(into: onceANode)
+      },
+      {
+        renew(own)
+        try inEveryBuffer()
+      },
+      {
+        renew(target)
+        try self.group.world.allreduce(operand, .sum)
+      },
+      { target.update(from: parameters, count: count) }, { renew(own) }, { renew(target) },
     ])
-    return line(buffer.byteCount, times)
+    return line(
+      buffer.byteCount,
+      [times[0] - times[4], times[1] - times[4], times[2] - times[5], times[3]])
   }
 
   /// What each rank holds: sums are exact in any order.

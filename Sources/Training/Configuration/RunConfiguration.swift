@@ -1,4 +1,4 @@
-import DataParallel
+package import DataParallel
 package import Datasets
 package import Graph
 package import Optimizers
@@ -84,6 +84,7 @@ package struct RunConfiguration: Sendable, Equatable {
   // Distribution
   package var logicalRanks: LogicalRanks?
   package var threads: Int?
+  package var reduction = GradientReducer.Mode.canonical
   package var bucketMebibytes = RankGroup.bucketMebibytes
   package var hangTimeout: Double?
   package var expectRanks: Int?

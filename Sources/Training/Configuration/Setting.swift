@@ -1,4 +1,5 @@
 import Basics
+import DataParallel
 import Datasets
 import Graph
 import Optimizers
@@ -228,6 +229,12 @@ package struct Setting {
           count: numbers.reduce(1, *), groupSize: groupSize)
       },
       optionalCount("threads", \.threads, 1...4096),
+      Setting("reduction", print: { $0.reduction.rawValue }) { configuration, text in
+        guard let mode = GradientReducer.Mode(rawValue: text) else {
+          throw refusal("reduction", text, "canonical or fast")
+        }
+        configuration.reduction = mode
+      },
       count("bucket-mb", \.bucketMebibytes, 1...4096, free: true),
       optionalNumber("hang-timeout", \.hangTimeout, "1 or more seconds", free: true) {
         $0 >= 1 && $0 < 1e9
