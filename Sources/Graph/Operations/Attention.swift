@@ -36,18 +36,22 @@ package struct Attention: Operation {
     let shape = ck_attention_shape(
       samples: result[0], length: result[1], heads: heads, width: result[2] / heads,
       is_causal: isCausal ? 1 : 0)
+    let statistics = site.scratch(
+      bytes: ck_attention_statistics(shape) * 4,
+      during: site.outputGradient == nil ? .forward : .both)
     let scratch = site.scratch(bytes: ck_attention_scratch(shape, 0) * 4, during: .forward)
-    let forward = ClosureKernel([site.inputs[0], site.output, scratch]) { pointers in
-      ck_attention(pointers[0], pointers[1], shape, pointers[2])
+    let forward = ClosureKernel([site.inputs[0], site.output, statistics, scratch]) { pointers in
+      ck_attention(pointers[0], pointers[1], pointers[2], shape, pointers[3])
     }
     guard let upstream = site.outputGradient, let target = site.inputGradients[0] else {
       return CompiledOperation(forward: [forward])
     }
     let accumulates: Int32 = target.accumulates ? 1 : 0
     let workspace = site.scratch(bytes: ck_attention_scratch(shape, 1) * 4, during: .backward)
-    let backward = ClosureKernel([site.inputs[0], upstream, target.buffer, workspace]) { pointers in
+    let buffers = [site.inputs[0], upstream, statistics, target.buffer, workspace]
+    let backward = ClosureKernel(buffers) { pointers in
       ck_attention_backward(
-        pointers[0], pointers[1], pointers[2], shape, pointers[3], accumulates)
+        pointers[0], pointers[1], pointers[2], pointers[3], shape, pointers[4], accumulates)
     }
     return CompiledOperation(forward: [forward], backward: [backward])
   }
