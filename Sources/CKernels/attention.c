@@ -2,6 +2,8 @@
 #include "small_product.h"
 #include "vectors.h"
 
+#include <float.h>
+
 // A head at a time: its keys and values are copied together and padded to 16 columns, then sixteen
 // queries at once meet all keys they see. Only their weights are ever in memory, a row a key and a
 // column a query, so that no maximum or sum runs across a register.
@@ -75,36 +77,42 @@ CK_INLINE void transpose_block(const float *from, float *to, size_t rows, size_t
   }
 }
 
-// The scores of a key, as queries `first` … see it: nothing of later ones where causal.
-CK_INLINE ck_f16 seen_scores(const float *scores, size_t key, size_t first, int is_causal) {
+// Which keys a block of queries sees.
+typedef struct {
+  size_t keys, first;  // the first `keys`; the block begins with query `first`
+  int is_causal;       // none behind the query
+  const float *hidden; // none where this is not 0; may be NULL
+} seen;
+
+// The scores of a key, as the queries see it.
+CK_INLINE ck_f16 seen_scores(const float *scores, size_t key, seen see) {
   const ck_f16 lanes = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+  if (see.hidden && see.hidden[key] != 0) return -__builtin_inff();
   ck_f16 x = ck_load16(scores + key * BLOCK);
-  if (!is_causal || key <= first) return x;
-  return lanes < (float)(key - first) ? (ck_f16)-__builtin_inff() : x;
+  if (!see.is_causal || key <= see.first) return x;
+  return lanes < (float)(key - see.first) ? (ck_f16)-__builtin_inff() : x;
 }
 
 // Scores [keys, BLOCK] to e^(score − largest) of each column, in place; the largest, and one over
-// the column's sum.
-CK_INLINE void block_softmax(float *weights, size_t keys, size_t first, int is_causal,
-                             float *largest, float *inverse) {
-  ck_f16 most = -__builtin_inff(), sum = 0.0f;
-  for (size_t j = 0; j < keys; j++)
-    most = ck_max16(seen_scores(weights, j, first, is_causal), most);
-  for (size_t j = 0; j < keys; j++) {
-    ck_f16 e = ck_exp_nonpositive16(seen_scores(weights, j, first, is_causal) - most);
+// the column's sum. A query that sees no key has weights of 0.
+CK_INLINE void block_softmax(float *weights, seen see, float *largest, float *inverse) {
+  ck_f16 most = -FLT_MAX, sum = 0.0f;
+  for (size_t j = 0; j < see.keys; j++) most = ck_max16(seen_scores(weights, j, see), most);
+  for (size_t j = 0; j < see.keys; j++) {
+    ck_f16 e = ck_exp_nonpositive16(seen_scores(weights, j, see) - most);
     ck_store16(weights + j * BLOCK, e);
     sum += e;
   }
   ck_store16(largest, most);
-  ck_store16(inverse, 1.0f / sum);
+  ck_store16(inverse, sum == 0.0f ? (ck_f16)0.0f : 1.0f / sum);
 }
 
 // Scores to weights, from what forward found of each column.
-CK_INLINE void block_weights(float *weights, size_t keys, size_t first, int is_causal,
-                             const float *largest, const float *inverse) {
+CK_INLINE void block_weights(float *weights, seen see, const float *largest,
+                             const float *inverse) {
   ck_f16 most = ck_load16(largest), scale = ck_load16(inverse);
-  for (size_t j = 0; j < keys; j++) {
-    ck_f16 e = ck_exp_nonpositive16(seen_scores(weights, j, first, is_causal) - most);
+  for (size_t j = 0; j < see.keys; j++) {
+    ck_f16 e = ck_exp_nonpositive16(seen_scores(weights, j, see) - most);
     ck_store16(weights + j * BLOCK, e * scale);
   }
 }
@@ -117,8 +125,8 @@ CK_INLINE void block_softmax_backward(const float *weights, float *d, size_t key
     ck_store16(d + j, ck_load16(weights + j) * (ck_load16(d + j) - sum));
 }
 
-CK_CLONES void ck_attention(const float *qkv, float *out, float *statistics, ck_attention_shape s,
-                            float *scratch) {
+CK_CLONES void ck_attention(const float *qkv, const float *hidden, float *out, float *statistics,
+                            ck_attention_shape s, float *scratch) {
   size_t across = s.heads * s.width, stride = 3 * across, columns = padded(s.width);
   float *k = scratch, *v = k + s.length * columns, *q = v + s.length * columns;
   float *qt = q + BLOCK * columns, *result = qt + BLOCK * columns;
@@ -131,13 +139,15 @@ CK_CLONES void ck_attention(const float *qkv, float *out, float *statistics, ck_
       gather_rows(from + across, stride, k, s.length, s.width, 1);
       gather_rows(from + 2 * across, stride, v, s.length, s.width, 1);
       for (size_t first = 0; first < s.length; first += BLOCK) {
-        size_t rows = least(BLOCK, s.length - first), seen = s.is_causal ? first + rows : s.length;
+        size_t rows = least(BLOCK, s.length - first);
+        seen see = {s.is_causal ? first + rows : s.length, first, s.is_causal,
+                    hidden ? hidden + sample * s.length : NULL};
         gather_rows(from + first * stride, stride, q, rows, s.width, scale);
         transpose_block(q, qt, rows, columns);
-        ck_small_product(seen, BLOCK, s.width, (ck_strided){k, columns, 1}, qt, BLOCK, weights,
+        ck_small_product(see.keys, BLOCK, s.width, (ck_strided){k, columns, 1}, qt, BLOCK, weights,
                          BLOCK, 0);
-        block_softmax(weights, seen, first, s.is_causal, largest, inverse);
-        ck_small_product(rows, columns, seen, (ck_strided){weights, 1, BLOCK}, v, columns, result,
+        block_softmax(weights, see, largest, inverse);
+        ck_small_product(rows, columns, see.keys, (ck_strided){weights, 1, BLOCK}, v, columns, result,
                          columns, 0);
         scatter_rows(result, to + first * across, across, rows, s.width, inverse, 0);
         memcpy(statistics + first, largest, rows * sizeof(float));
@@ -148,9 +158,9 @@ CK_CLONES void ck_attention(const float *qkv, float *out, float *statistics, ck_
 
 // With weights P = softmax(S): dP = dO·Vᵀ, dS = P ⊙ (dP − Σ P ⊙ dP), dQ = dS·K, dK = dSᵀ·Q,
 // dV = Pᵀ·dO.
-CK_CLONES void ck_attention_backward(const float *qkv, const float *dout, const float *statistics,
-                                     float *dqkv, ck_attention_shape s, float *scratch,
-                                     int accumulate) {
+CK_CLONES void ck_attention_backward(const float *qkv, const float *hidden, const float *dout,
+                                     const float *statistics, float *dqkv, ck_attention_shape s,
+                                     float *scratch, int accumulate) {
   size_t across = s.heads * s.width, stride = 3 * across, columns = padded(s.width);
   size_t head_count = s.length * columns, block_count = BLOCK * columns;
   float *k = scratch, *v = k + head_count, *dk = v + head_count, *dv = dk + head_count;
@@ -171,24 +181,26 @@ CK_CLONES void ck_attention_backward(const float *qkv, const float *dout, const 
       memset(dk, 0, head_count * sizeof(float));
       memset(dv, 0, head_count * sizeof(float));
       for (size_t first = 0; first < s.length; first += BLOCK) {
-        size_t rows = least(BLOCK, s.length - first), seen = s.is_causal ? first + rows : s.length;
+        size_t rows = least(BLOCK, s.length - first);
+        seen see = {s.is_causal ? first + rows : s.length, first, s.is_causal,
+                    hidden ? hidden + sample * s.length : NULL};
         gather_rows(from + first * stride, stride, q, rows, s.width, scale);
         transpose_block(q, qt, rows, columns);
         gather_rows(upstream + first * across, across, d, rows, s.width, 1);
         transpose_block(d, dt, rows, columns);
         memcpy(largest, statistics + first, rows * sizeof(float));
         memcpy(inverse, statistics + s.length + first, rows * sizeof(float));
-        ck_small_product(seen, BLOCK, s.width, (ck_strided){k, columns, 1}, qt, BLOCK, weights,
+        ck_small_product(see.keys, BLOCK, s.width, (ck_strided){k, columns, 1}, qt, BLOCK, weights,
                          BLOCK, 0);
-        block_weights(weights, seen, first, s.is_causal, largest, inverse);
-        ck_small_product(seen, BLOCK, s.width, (ck_strided){v, columns, 1}, dt, BLOCK, dscores,
+        block_weights(weights, see, largest, inverse);
+        ck_small_product(see.keys, BLOCK, s.width, (ck_strided){v, columns, 1}, dt, BLOCK, dscores,
                          BLOCK, 0);
-        ck_small_product(seen, columns, rows, (ck_strided){weights, BLOCK, 1}, d, columns, dv,
+        ck_small_product(see.keys, columns, rows, (ck_strided){weights, BLOCK, 1}, d, columns, dv,
                          columns, 1);
-        block_softmax_backward(weights, dscores, seen);
-        ck_small_product(seen, columns, rows, (ck_strided){dscores, BLOCK, 1}, q, columns, dk,
+        block_softmax_backward(weights, dscores, see.keys);
+        ck_small_product(see.keys, columns, rows, (ck_strided){dscores, BLOCK, 1}, q, columns, dk,
                          columns, 1);
-        ck_small_product(rows, columns, seen, (ck_strided){dscores, 1, BLOCK}, k, columns, dq,
+        ck_small_product(rows, columns, see.keys, (ck_strided){dscores, 1, BLOCK}, k, columns, dq,
                          columns, 0);
         scatter_rows(dq, to + first * stride, stride, rows, s.width, scales, accumulate);
       }
