@@ -106,7 +106,8 @@ package struct TrainingJob {
         "rprop counts signs, and those of a mini-batch are noise: use --batch-size full")
     }
     group.own.enter(.planning)
-    let engine = try ComputeEngine(threads: configuration.threads ?? 1)
+    let engine = try ComputeEngine(
+      threads: configuration.threads ?? 1, precision: configuration.precision)
     let built = try group.agree { try plan(configuration, data: data, engine: engine) }
     built.plans.allocate()
     let affinity = try Affinity(group)
@@ -185,6 +186,10 @@ package struct TrainingJob {
       "model",
       "\(configuration.model ?? "own"): \(Format.grouped(built.plans.layout.parameterCount)) parameters"
     )
+    if configuration.precision != .float32 {
+      table.add(
+        "precision", "\(configuration.precision.rawValue) in matrix products and convolutions")
+    }
     table.add(
       "optimizer",
       "\(configuration.optimizer ?? ""), rate \(Format.short(configuration.learningRate ?? 0)), "
