@@ -4,9 +4,9 @@ import COneDNN
 
 /// In what the operands of matrix products and convolutions are multiplied.
 ///
-/// Products are added in float32; everything else, weights and their updates among it, is float32
-/// throughout, as in PyTorch's `autocast` of a float32 model, but for the results: those stay
-/// float32 here.
+/// Products are added in float32, and everything else is float32 throughout: weights and their
+/// updates, norms, softmax, losses, and what goes on inside attention and recurrent cells. As in
+/// PyTorch's `autocast`, but for the results of products, which stay float32 here.
 package enum Precision: String, Sendable, CaseIterable {
   case float32 = "fp32"
   /// Operands rounded to bfloat16, multiplied by the CPU's own instructions.

@@ -35,6 +35,7 @@ package enum Activation: Operation, Hashable {
 
   package var backwardReads: BackwardReads { self == .gelu(tanh: false) ? [] : .inputs }
   package var images: ImageUse { .any }
+  package var isCheap: Bool { true }
 
   package func outputShape(_ inputs: [Shape]) throws(ShapeMismatch) -> Shape { inputs[0] }
 
