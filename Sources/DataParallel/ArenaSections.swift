@@ -7,8 +7,10 @@ package struct ArenaSections {
   package let blocks: SharedSection
   /// One a bucket: each rank's slice of it.
   package let parameters: [SharedSection]
-  /// One a state array.
+  /// One a state array; of the ranks of other nodes only where the array is whole.
   package let state: [SharedSection]
+  /// Each rank's slices in bytes of a whole array.
+  package let slices: [[Range<Int>]]
   /// The whole parameters, cut evenly over the ranks of each node.
   package let wholeParameters: SharedSection
 
@@ -36,10 +38,16 @@ package struct ArenaSections {
         base: arena.parameters,
         owned: ranks.map { owned(Float.self, division.elements(of: slices[$0])) })
     }
-    let slices = ranks.map { rank in
+    slices = ranks.map { rank in
       division.slices.flatMap { owned(Float.self, division.elements(of: $0[rank])) }
     }
-    state = arena.state.map { SharedSection(base: $0, owned: slices) }
+    state = zip(arena.state, arena.sizes.state).map { base, layout in
+      SharedSection(
+        base: base,
+        owned: ranks.map { rank in
+          division.slices.flatMap { owned(Float.self, layout.elements(of: $0[rank], division)) }
+        })
+    }
     wholeParameters = SharedSection(
       base: arena.parameters,
       owned: division.topology.nodes.flatMap { node in

@@ -2,14 +2,15 @@ import Basics
 package import CKernels
 import MPI
 
-/// The memory one node's ranks train in: one copy of the parameters, the optimizer's state, the
-/// gradient slots and a control block. Nothing is copied between ranks: each rank reads the slots
+/// The memory one node's ranks train in: one copy of the parameters, the optimizer's state of what
+/// they update, the gradient slots and a control block. Nothing is copied between ranks: each rank reads the slots
 /// and writes its own slice in place.
 package final class NodeArena {
   /// What the arena must hold.
   package struct Sizes: Sendable, Equatable {
     package var parameters: Int
-    package var stateSlots: Int
+    /// The arrays of the optimizer's state.
+    package var state: [StateLayout]
     package var gradientSlots: Int
     package var leaves: Int
     package var blocks: Int
@@ -19,11 +20,12 @@ package final class NodeArena {
     package var buckets: Int
 
     package init(
-      parameters: Int, stateSlots: Int, gradientSlots: Int, leaves: Int, blocks: Int, chunks: Int,
+      parameters: Int, state: [StateLayout], gradientSlots: Int, leaves: Int, blocks: Int,
+      chunks: Int,
       buckets: Int = 1
     ) {
       self.parameters = parameters
-      self.stateSlots = stateSlots
+      self.state = state
       self.gradientSlots = gradientSlots
       self.leaves = leaves
       self.blocks = blocks
@@ -66,7 +68,7 @@ package final class NodeArena {
     var chunks = 0
     var filled = 0
     var parameters = 0
-    var state = 0
+    var state: [Int] = []
     var gradients = 0
     var arenaStride = 0
     var byteCount = 0
@@ -84,7 +86,7 @@ package final class NodeArena {
       filled = section(sizes.buckets * MemoryLayout<UInt64>.stride)
       arenaStride = (sizes.parameters * 4 + 4095) / 4096 * 4096
       parameters = section(arenaStride)
-      state = section(arenaStride * sizes.stateSlots)
+      state = sizes.state.map { section($0.count * 4) }
       gradients = section(arenaStride * sizes.gradientSlots)
       byteCount = end
     }
@@ -107,7 +109,7 @@ package final class NodeArena {
 
   package let sizes: Sizes
   package let parameters: UnsafeMutablePointer<Float>
-  /// One pointer a state array.
+  /// One pointer a state array, laid out as `sizes.state` says.
   package let state: [UnsafeMutablePointer<Float>]
   package let gradientSlots: [UnsafeMutablePointer<Float>]
   package let leaves: UnsafeMutablePointer<LeafSums>
@@ -152,9 +154,7 @@ package final class NodeArena {
     chunks = pointer(layout.chunks, to: LeafSums.self)
     filled = pointer(layout.filled, to: UInt64.self)
     parameters = pointer(layout.parameters, to: Float.self)
-    state = (0..<sizes.stateSlots).map {
-      pointer(layout.state + $0 * layout.arenaStride, to: Float.self)
-    }
+    state = layout.state.map { pointer($0, to: Float.self) }
     gradientSlots = (0..<sizes.gradientSlots).map {
       pointer(layout.gradients + $0 * layout.arenaStride, to: Float.self)
     }

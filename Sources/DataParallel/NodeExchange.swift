@@ -76,13 +76,16 @@ package final class NodeExchange {
   }
 
   /// Every rank's own bytes of `section` reach the first node. Collective.
-  package func collect(_ section: SharedSection) throws {
+  /// - Parameter target: where they are to lie there, if not in `section` itself.
+  package func collect(_ section: SharedSection, into target: SharedSection? = nil) throws {
+    let whole = target ?? section
     if group.nodeIndex == 0 {
       for position in served {
-        for range in section.owned[position] {
-          try receive(section.base, range, from: position, tag: 0)
+        for range in whole.owned[position] {
+          try receive(whole.base, range, from: position, tag: 0)
         }
       }
+      copyOwn(from: section, to: whole)
     } else {
       for range in section.owned[group.position] {
         try send(section.base, range, to: topology.peer(of: group.position, on: 0), tag: 0)
@@ -92,19 +95,31 @@ package final class NodeExchange {
   }
 
   /// Every rank's own bytes of `section` come from the first node. Collective.
-  package func fetch(_ section: SharedSection) throws {
+  /// - Parameter source: where they lie there, if not in `section` itself.
+  package func fetch(_ section: SharedSection, from source: SharedSection? = nil) throws {
+    let whole = source ?? section
     if group.nodeIndex == 0 {
       for position in served {
-        for range in section.owned[position] {
-          try send(section.base, range, to: position, tag: 0)
+        for range in whole.owned[position] {
+          try send(whole.base, range, to: position, tag: 0)
         }
       }
+      copyOwn(from: whole, to: section)
     } else {
       for range in section.owned[group.position] {
         try receive(section.base, range, from: topology.peer(of: group.position, on: 0), tag: 0)
       }
     }
     try wait()
+  }
+
+  /// This rank's bytes within its node.
+  private func copyOwn(from source: SharedSection, to target: SharedSection) {
+    if source.base == target.base { return }
+    for (from, to) in zip(source.owned[group.position], target.owned[group.position]) {
+      (target.base + to.lowerBound).copyMemory(
+        from: source.base + from.lowerBound, byteCount: from.count)
+    }
   }
 
   func send(

@@ -72,11 +72,13 @@ package final class RankGroup {
     return names
   }
 
-  /// How many gradient elements travel between nodes together: 4 MiB. Smaller buckets cost more
-  /// messages, larger ones leave less to hide behind backward.
-  package static let bucketElements = 1 << 20
-  /// The same for this job; nil where there is one node and nothing travels.
-  package var bucketElements: Int? { nodeCount == 1 ? nil : Self.bucketElements }
+  /// How much of the gradients travels between nodes together. Smaller buckets cost more messages,
+  /// larger ones leave less to hide behind backward.
+  package static let bucketMebibytes = 4
+  /// The same in elements; nil where there is one node and nothing travels.
+  package func bucketElements(mebibytes: Int = bucketMebibytes) -> Int? {
+    nodeCount == 1 ? nil : mebibytes << 18
+  }
 
   func register(_ segment: SharedSegment) { segments.append(segment) }
 }

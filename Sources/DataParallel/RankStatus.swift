@@ -4,24 +4,31 @@ import CKernels
 /// only, read between the barriers of a step.
 package struct RankStatus: BitwiseCopyable, Sendable {
   package enum Phase: Int32, BitwiseCopyable, Sendable, CustomStringConvertible {
-    case starting, loading, planning, computing, reducing, evaluating, saving, measuring, finishing
+    case starting, loading, planning, assembling, forward, backward, reducing, evaluating, summing
+    case saving, measuring, finishing
 
     package var description: String {
       switch self {
       case .starting: "starting"
       case .loading: "loading data"
       case .planning: "building plans"
-      case .computing: "computing gradients"
-      case .reducing: "reducing gradients"
+      case .assembling: "assembling a batch"
+      case .forward: "in the forward pass"
+      case .backward: "in the backward pass"
+      case .reducing: "reducing gradients and updating"
       case .evaluating: "evaluating"
+      case .summing: "adding up an evaluation"
       case .saving: "saving a checkpoint"
       case .measuring: "measuring"
       case .finishing: "finishing"
       }
     }
 
-    /// Whether the time of a step says how long this may take.
-    package var isPartOfStep: Bool { self == .computing || self == .reducing }
+    /// Whether the time of a step says how long this may take: an evaluation says so anew with
+    /// every chunk.
+    package var isShort: Bool {
+      [.assembling, .forward, .backward, .reducing, .evaluating].contains(self)
+    }
   }
 
   package var rank: Int32 = 0
@@ -45,15 +52,24 @@ package struct RankStatus: BitwiseCopyable, Sendable {
   /// Nanoseconds in the current step.
   package var computeNanoseconds: UInt64 = 0
   package var waitNanoseconds: UInt64 = 0
-  private var padding: (Int, Int, Int, Int, Int, Int, Int, Int) = (0, 0, 0, 0, 0, 0, 0, 0)
+  /// The same in the step before, which is over.
+  package var lastWaitNanoseconds: UInt64 = 0
+  private var padding: (Int, Int, Int, Int, Int, Int, Int) = (0, 0, 0, 0, 0, 0, 0)
 
   package init() {}
 }
 
 extension UnsafeMutablePointer<RankStatus> {
+  /// The times of a step begin anew.
+  package func beginStep() {
+    pointee.lastWaitNanoseconds = pointee.waitNanoseconds
+    pointee.waitNanoseconds = 0
+  }
+
   /// Says what this rank does now, for reports about waiting.
   package func enter(_ phase: RankStatus.Phase) {
-    pointee.phase = phase
+    // In this order: nobody is to see the new phase since the old one began.
     pointee.since = ck_monotonic_ns()
+    pointee.phase = phase
   }
 }

@@ -62,12 +62,16 @@ package final class RunMemory {
   }
 
   /// The first node has all optimizer state, so that rank 0 can save it.
-  package func collectState() throws {
-    for section in sections.state { try exchange.collect(section) }
+  /// - Parameter arrays: of the first node, laid out like the parameters; on one node they may be
+  ///   the state itself.
+  package func collectState(into arrays: [UnsafeMutablePointer<Float>]) throws {
+    for (section, array) in zip(sections.state, arrays) {
+      try exchange.collect(section, into: SharedSection(base: array, owned: sections.slices))
+    }
     arena.barrier()
   }
 
-  /// One state array is complete on every node.
+  /// One state array, which every node has whole, is complete there.
   package func shareState(_ slot: Int) throws {
     try exchange.share(sections.state[slot])
     arena.barrier()
@@ -81,11 +85,12 @@ package final class RunMemory {
 
   /// What rank 0 has read from a file reaches its users: the parameters every node, the state
   /// its owners.
-  package func fetchFromFirst(state: Bool) throws {
+  /// - Parameter state: of the first node, as for `collectState`; nil where none was read.
+  package func fetchFromFirst(state: [UnsafeMutablePointer<Float>]? = nil) throws {
     arena.barrier()
     try exchange.fetch(sections.wholeParameters)
-    if state {
-      for section in sections.state { try exchange.fetch(section) }
+    for (section, array) in zip(sections.state, state ?? []) {
+      try exchange.fetch(section, from: SharedSection(base: array, owned: sections.slices))
     }
     arena.barrier()
   }

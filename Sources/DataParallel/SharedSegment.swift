@@ -84,6 +84,8 @@ package final class SharedSegment {
   private static func populate(
     _ base: UnsafeMutableRawPointer, byteCount: Int, on node: borrowing Communicator
   ) throws -> Int32 {
+    // Huge pages where the system gives them to shared memory. Before the first touch.
+    madvise(base, byteCount, MADV_HUGEPAGE)
     let share = share(of: byteCount, on: node)
     let error = share.isEmpty ? 0 : ck_populate(base + share.lowerBound, share.count)
     return try node.allreduce(value: error, .maximum)

@@ -20,13 +20,13 @@ package final class Watchdog: Sendable {
 
     /// When somebody is told. Phases whose length no step tells have a minute.
     package func warning(_ phase: RankStatus.Phase, medianStep: Double) -> Double {
-      max(phase.isPartOfStep ? 10 : 60, 20 * medianStep)
+      max(phase.isShort ? 10 : 60, 20 * medianStep)
     }
 
     /// When the job ends. Phases whose length no step tells have 10 minutes.
     package func end(_ phase: RankStatus.Phase, medianStep: Double) -> Double {
       if let fixed { return fixed }
-      return max(phase.isPartOfStep ? 120 : 600, 100 * medianStep)
+      return max(phase.isShort ? 120 : 600, 100 * medianStep)
     }
   }
 
@@ -139,19 +139,22 @@ package final class Watchdog: Sendable {
       let silence = Double(now - status.since) / 1e9
       guard silence > 0.5 else { return nil }
       let median = Watchdog.median(state.steps)
-      if silence > state.limits.end(status.phase, medianStep: median) {
-        guard let board = state.board else {
-          return (Watchdog.aloneText(status, silence), true, status.rank == 0)
-        }
-        if ck_claim(board.claim, UInt32(board.own + 1)) == 0 { return nil }
-        return (Diagnosis(board, now: now).text, true, true)
+      guard let board = state.board else {
+        guard silence > state.limits.end(status.phase, medianStep: median) else { return nil }
+        return (Watchdog.aloneText(status, silence), true, status.rank == 0)
       }
-      if let board = state.board, state.warnedSince != status.since,
-        silence > state.limits.warning(status.phase, medianStep: median)
-      {
-        state.warnedSince = status.since
+      // What counts is the rank that is waited for, and how long its phase may take.
+      let diagnosis = Diagnosis(board, now: now)
+      let (since, phase) = diagnosis.oldest
+      guard now > since else { return nil }
+      let delay = Double(now - since) / 1e9
+      if delay > state.limits.end(phase, medianStep: median) {
+        if ck_claim(board.claim, UInt32(board.own + 1)) == 0 { return nil }
+        return (diagnosis.text, true, true)
+      }
+      if state.warnedSince != since, delay > state.limits.warning(phase, medianStep: median) {
+        state.warnedSince = since
         // One of them speaks: the first that is not itself the reason.
-        let diagnosis = Diagnosis(board, now: now)
         if diagnosis.speaker == board.own { return (diagnosis.text, false, true) }
       }
       return nil

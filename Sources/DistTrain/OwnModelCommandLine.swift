@@ -20,6 +20,11 @@ struct OwnModelCommandLine {
           "'\(argument)' is not an option",
           remedy: "Options are those of swift-dist-train train; --help lists them.")
       }
+      if name == "model" {
+        throw Failure.usage(
+          "model: this program has a model of its own",
+          remedy: "swift-dist-train train takes models by name and by file.")
+      }
       if name == "help" {
         asksForHelp = true
       } else if sides.count == 2 {
@@ -40,7 +45,7 @@ struct OwnModelCommandLine {
 
   /// The options' names, with what this program gives them.
   static func help(defaults: [String: String]) -> String {
-    let options = Setting.all.map { setting in
+    let options = Setting.all.filter { $0.name != "model" }.map { setting in
       "  --\(setting.name)" + (setting.isSwitch ? "" : " VALUE")
         + (defaults[setting.name].map { "  (here: \($0))" } ?? "")
     }

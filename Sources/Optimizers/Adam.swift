@@ -29,6 +29,7 @@ package struct Adam: Optimizer {
     keepsLargest = values.isOn(.amsgrad)
   }
 
+  package let followsMomentum = true
   package var stateNames: [String] {
     AdamMoments.stateNames + (keepsLargest ? ["max_exp_avg_sq"] : [])
   }

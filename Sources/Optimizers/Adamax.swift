@@ -11,6 +11,7 @@ import CKernels
 package struct Adamax: Optimizer {
   package let name = "adamax"
   package let weightDecay: Double
+  package let followsMomentum = true
   package let stateNames = ["exp_avg", "exp_inf"]
   private let moments: AdamMoments
 

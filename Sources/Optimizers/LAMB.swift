@@ -10,6 +10,7 @@ import CKernels
 package struct LAMB: Optimizer {
   package let name = "lamb"
   package let weightDecay: Double
+  package let followsMomentum = true
   package let stateNames = AdamMoments.stateNames
   package let needsTensorNorms = true
   private let moments: AdamMoments

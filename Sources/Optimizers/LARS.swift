@@ -11,6 +11,7 @@ import CKernels
 package struct LARS: Optimizer {
   package let name = "lars"
   package let weightDecay: Double
+  package let followsMomentum = true
   package let stateNames = ["momentum_buffer"]
   package let needsTensorNorms = true
   private let momentum: Double

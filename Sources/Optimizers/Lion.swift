@@ -11,6 +11,7 @@ package struct Lion: Optimizer {
   package let name = "lion"
   package let weightDecay: Double
   package let stateNames = ["exp_avg"]
+  package let followsMomentum = true
   private let betas: [Double]
 
   package init(_ settings: HyperParameters) throws {
@@ -24,8 +25,9 @@ package struct Lion: Optimizer {
     let rate = block.rateFactor * scalars.learningRate
     var settings = ck_lion_settings()
     settings.learning_rate = Float(rate)
-    settings.beta1 = Float(betas[0])
-    settings.fresh1 = Float(1 - betas[0])
+    let beta1 = scalars.momentum ?? betas[0]
+    settings.beta1 = Float(beta1)
+    settings.fresh1 = Float(1 - beta1)
     settings.beta2 = Float(betas[1])
     settings.fresh2 = Float(1 - betas[1])
     settings.shrink = Float(1 - rate * block.weightDecay)

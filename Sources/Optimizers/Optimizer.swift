@@ -15,9 +15,12 @@ package protocol Optimizer: Sendable {
   /// `prepare`, and `update` once the norms of all blocks are known.
   var needsTensorNorms: Bool { get }
 
+  /// Whether it has a momentum (β₁ of Adam's kin) that a schedule may move. NAdam has not: its bias
+  /// correction is a function of the step only while β₁ stays.
+  var followsMomentum: Bool { get }
+
   /// What the update of step `step` (0 for the first) needs beside the settings.
-  /// - Parameter momentum: in place of its own momentum (β₁ of Adam's kin), where it has one that a
-  ///   schedule may move: all but NAdam and Lion.
+  /// - Parameter momentum: in place of its own, where it `followsMomentum`.
   func scalars(step: Int, learningRate: Double, momentum: Double?) -> StepScalars
 
   /// First half where tensor norms are needed: turns the gradient into the direction of the
@@ -30,6 +33,7 @@ package protocol Optimizer: Sendable {
 
 extension Optimizer {
   package var needsTensorNorms: Bool { false }
+  package var followsMomentum: Bool { false }
   package func prepare(_ block: UpdateBlock, _ scalars: StepScalars) {}
 
   package func scalars(step: Int, learningRate: Double, momentum: Double?) -> StepScalars {

@@ -13,6 +13,7 @@ import CKernels
 package struct RAdam: Optimizer {
   package let name = "radam"
   package let weightDecay: Double
+  package let followsMomentum = true
   package let stateNames = AdamMoments.stateNames
   private let moments: AdamMoments
 

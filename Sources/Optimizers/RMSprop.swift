@@ -31,6 +31,8 @@ package struct RMSprop: Optimizer {
     weightDecay = values[.weightDecay]
   }
 
+  package var followsMomentum: Bool { momentum > 0 }
+
   package var stateNames: [String] {
     ["square_avg"] + (isCentered ? ["grad_avg"] : []) + (momentum > 0 ? ["momentum_buffer"] : [])
   }

@@ -29,6 +29,8 @@ package struct SGD: Optimizer {
     }
   }
 
+  package var followsMomentum: Bool { momentum > 0 }
+
   package var stateNames: [String] { momentum == 0 ? [] : ["momentum_buffer"] }
 
   package func update(_ block: UpdateBlock, _ scalars: StepScalars) {

@@ -72,11 +72,8 @@ package struct Coordinator {
         "early-stopping: there is no validation data", remedy: "Set --val-fraction or --val-data.")
     }
     stopping =
-      state?.stopping
-      ?? (configuration.earlyStopping
-        ? EarlyStopping(
-          isBetterWhenHigher: configuration.monitor.isBetterWhenHigher,
-          minDelta: configuration.minDelta, patience: configuration.patience) : nil)
+      try state?.stopping
+      ?? configuration.makeEarlyStopping(stepsPerEpoch: stepsPerEpoch, totalSteps: totalSteps)
     if schedule.plateau != nil {
       guard hasValidation else {
         throw Failure.usage(

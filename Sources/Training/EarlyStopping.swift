@@ -2,22 +2,31 @@
 ///
 /// An improvement is current < best − minDelta (or current > best + minDelta where higher is
 /// better). Training stops at the `patience`-th check in a row without one, and at once where the
-/// figure is not finite. Source: Keras' `EarlyStopping`, PyTorch Lightning's.
+/// figure is not finite, is as good as anyone asked for, or is worse than anyone will have.
+/// Source: Keras' `EarlyStopping`, PyTorch Lightning's.
 package struct EarlyStopping: Sendable, Equatable, Codable {
-  package let isBetterWhenHigher: Bool
-  package let minDelta: Double
-  package let patience: Int
+  package struct Settings: Sendable, Equatable, Codable {
+    package var isBetterWhenHigher = false
+    package var minDelta = 0.0
+    package var patience = 3
+    /// Checks after fewer optimizer steps are not looked at.
+    package var startStep = 0
+    /// Better than this is good enough.
+    package var goal: Double?
+    /// Worse than this is a failure.
+    package var limit: Double?
+
+    package init() {}
+  }
+
+  package let settings: Settings
   package private(set) var best: Double?
   package private(set) var bestStep: Int?
   package private(set) var badChecks = 0
   /// The last check said stop: a resume of this state has nothing left to train.
   package private(set) var hasStopped = false
 
-  package init(isBetterWhenHigher: Bool, minDelta: Double, patience: Int) {
-    self.isBetterWhenHigher = isBetterWhenHigher
-    self.minDelta = minDelta
-    self.patience = patience
-  }
+  package init(_ settings: Settings) { self.settings = settings }
 
   package enum Verdict: Sendable, Equatable { case improved, wait, stop }
 
@@ -28,16 +37,23 @@ package struct EarlyStopping: Sendable, Equatable, Codable {
       hasStopped = true
       return .stop
     }
-    let improves =
-      best.map { isBetterWhenHigher ? value > $0 + minDelta : value < $0 - minDelta } ?? true
+    if step < settings.startStep { return .wait }
+    let improves = best.map { isBetter(value, than: $0, by: settings.minDelta) } ?? true
     if improves {
       best = value
       bestStep = step
       badChecks = 0
-      return .improved
+    } else {
+      badChecks += 1
     }
-    badChecks += 1
-    hasStopped = badChecks >= patience
-    return hasStopped ? .stop : .wait
+    hasStopped =
+      badChecks >= settings.patience
+      || settings.goal.map { isBetter(value, than: $0, by: 0) } ?? false
+      || settings.limit.map { isBetter($0, than: value, by: 0) } ?? false
+    return hasStopped ? .stop : improves ? .improved : .wait
+  }
+
+  private func isBetter(_ value: Double, than other: Double, by margin: Double) -> Bool {
+    settings.isBetterWhenHigher ? value > other + margin : value < other - margin
   }
 }

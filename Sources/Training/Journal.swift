@@ -12,7 +12,9 @@ struct StepReport {
   let learningRate: Double
   let gradientNorm: Double
   let isSkipped: Bool
+  /// Of the rank that computed longest.
   let computeNanoseconds: UInt64
+  let slowestRank: Int
   let waitNanoseconds: UInt64
 }
 
@@ -90,6 +92,7 @@ final class Journal {
     line.add("samples", samples)
     line.add("samples_per_s", rate.rounded())
     line.add("compute_ms", Journal.milliseconds(report.computeNanoseconds))
+    line.add("slowest_rank", report.slowestRank)
     line.add("wait_ms", Journal.milliseconds(report.waitNanoseconds))
     if report.isSkipped { line.add("skipped", true) }
     if let spike { line.add("spike", spike) }
@@ -106,6 +109,27 @@ final class Journal {
     return "step \(report.step)/\(totalSteps)  loss \(Format.short(Double(report.loss)))  "
       + "lr \(Format.short(report.learningRate))  \(Format.grouped(Int(rate))) samples/s  "
       + "\(Format.duration(seconds: remaining)) left"
+  }
+
+  /// A rank keeps the others waiting.
+  func didNotice(_ straggler: StragglerWatch.Straggler, rank: Int, host: String, step: Int) {
+    let (own, median) = (straggler.own, straggler.median)
+    var line = JSONLine()
+    line.add("kind", "straggler")
+    line.add("step", step)
+    line.add("rank", rank)
+    line.add("host", host)
+    line.add("compute_ms", own.compute)
+    line.add("wait_ms", own.wait)
+    line.add("median_compute_ms", median.compute)
+    line.add("median_wait_ms", median.wait)
+    metrics.write(line)
+    let text =
+      "rank \(rank) on \(host) keeps the others waiting: it computes "
+      + "\(Format.fixed(straggler.ratio, 1)) times as long as the median rank, "
+      + "\(Format.fixed(own.compute, 2)) ms a step and \(Format.fixed(median.compute, 2)) ms; "
+      + "it waits \(Format.fixed(own.wait, 2)) ms, they \(Format.fixed(median.wait, 2)) ms"
+    console.logger.warning("\(text)")
   }
 
   /// - Parameter average: the figures of the running mean of the weights.

@@ -30,7 +30,7 @@ final class LeafWorker {
   /// everything is finite. Returns the samples of the whole step.
   func computeGradients(step: Int) throws -> Int {
     let start = ck_monotonic_ns()
-    arena.enter(.computing)
+    arena.enter(.assembling)
     let batch = sampler.batch(step: step)
     let isFinite = try reducer.fillSlots { leaf, gradient, isFinalFrom in
       let samples = division.samples(ofLeaf: leaf, batch: batch.count)
@@ -39,6 +39,7 @@ final class LeafWorker {
         arena.leaves[leaf] = NodeArena.LeafSums()
         return
       }
+      arena.enter(.assembling)
       for (sample, position) in samples.enumerated() {
         assembler.copy(sampler.sample(batch, position), to: sample, of: plans)
       }
@@ -47,7 +48,12 @@ final class LeafWorker {
       // A sample's place in the step's batch: whoever computes it draws the same numbers.
       let random = ck_random_context(
         seed: seed, step: UInt64(step), first_sample: UInt64(samples.lowerBound))
-      arena.leaves[leaf] = NodeArena.LeafSums(try plan.run(random, isFinalFrom: isFinalFrom))
+      arena.enter(.forward)
+      let sums = try plan.run(random) { element in
+        arena.enter(.backward)
+        try isFinalFrom(element)
+      }
+      arena.leaves[leaf] = NodeArena.LeafSums(sums)
     }
     arena.own.pointee.hasNonFinite = !isFinite
     arena.own.pointee.wantsStop = ck_signal_received() != 0

@@ -1,4 +1,5 @@
 import Basics
+import CKernels
 package import DataParallel
 package import Datasets
 import FoundationEssentials
@@ -30,12 +31,9 @@ package final class LoadedData {
     let description = try group.agree {
       try JSONDecoder().decode(DatasetDescription.self, from: Data(bytes))
     }
-    // A stale copy on one host would train on other rows.
+    let remedy = "Copy the same files to every host."
     try group.requireSame(
-      bytes,
-      else: .badData(
-        "host \(MPIRuntime.processorName) found other data than the first rank's host",
-        remedy: "Copy the same files to every host."))
+      "data set", LoadedData.lines(of: description, bytes), else: .badData, remedy: remedy)
     let segment = try group.agree {
       try SharedSegment(
         in: group, byteCount: description.byteCount, purpose: "the data set \(spec)")
@@ -43,6 +41,12 @@ package final class LoadedData {
     try group.agree {
       try source.decode(
         description, part: group.node.rank, of: group.node.size, into: segment.base)
+    }
+    // A stale copy on one host would train on other rows.
+    if group.nodeCount > 1 {
+      let hash = try LoadedData.contentHash(of: segment, on: group.node)
+      try group.requireSame(
+        "data set", ["content \(String(hash, radix: 16))"], else: .badData, remedy: remedy)
     }
     self.segment = segment
     dataset = Dataset(description: description, base: UnsafeRawPointer(segment.base))
@@ -53,6 +57,32 @@ package final class LoadedData {
       case .stored(let stored): stored
       case .compute: try LoadedData.computeStandardization(dataset, split, group)
       }
+  }
+
+  /// What hosts compare before they decode: sizes by name, and a hash of everything.
+  private static func lines(of description: DatasetDescription, _ json: [UInt8]) -> [String] {
+    let rows = DatasetPart.allCases.map { "\(description.rows[$0] ?? 0) \($0.rawValue) rows" }
+    return rows + [
+      "\(description.sourceBytes) bytes", "description \(String(stableHash(json), radix: 16))",
+    ]
+  }
+
+  /// A hash of the decoded data, each rank of the node its share of fixed chunks: the same for any
+  /// number of them. Collective.
+  private static func contentHash(
+    of segment: SharedSegment, on node: borrowing Communicator
+  ) throws -> UInt64 {
+    let chunk = 1 << 20
+    let count = (segment.byteCount + chunk - 1) / chunk
+    var sum: UInt64 = 0
+    for index in WorkDivision.share(count, rank: node.rank, of: node.size) {
+      let start = index * chunk
+      let values = (segment.base + start).assumingMemoryBound(to: Float.self)
+      let hash = ck_hash(values, min(chunk, segment.byteCount - start) / 4)
+      // An odd factor of its own for each chunk, so that their order counts.
+      sum &+= hash &* UInt64(2 * index + 1)
+    }
+    return try node.allreduce(value: sum, .sum)
   }
 
   package enum StandardizationChoice {

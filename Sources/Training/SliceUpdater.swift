@@ -208,7 +208,9 @@ final class SliceUpdater {
   private func updateBlock(
     _ block: Int, _ range: Range<Int>, _ gradient: UnsafeMutablePointer<Float>
   ) -> UpdateBlock {
-    for slot in arena.state.indices { state[slot] = arena.state[slot] + range.lowerBound }
+    for slot in arena.state.indices {
+      state[slot] = arena.state[slot] + arena.sizes.state[slot].starts[block]
+    }
     let rule = rules.entries[layout.blocks[block].entry]
     var update = UpdateBlock(
       parameters: arena.parameters + range.lowerBound, gradient: gradient,

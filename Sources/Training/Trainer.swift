@@ -32,8 +32,12 @@ package final class Trainer {
   private let journal: Journal?
   /// Rank 0's hand that saves.
   private let checkpointer: Checkpointer?
-  /// Where the state is copied for a save; nil where training waits for the disk instead.
+  /// Where the state is copied for a save; nil where it is all on this node and training waits
+  /// for the disk.
   private let staging: CheckpointStaging?
+  private let waitsForDisk: Bool
+  /// Rank 0's eye on who keeps the others waiting.
+  private var stragglers: StragglerWatch?
   private let restoresBest: Bool
   private var step: Int
 
@@ -41,8 +45,8 @@ package final class Trainer {
     group: RankGroup, memory: RunMemory, worker: LeafWorker, updater: SliceUpdater,
     replicas: ReplicaCheck,
     evaluator: Evaluator, rows: (validation: EvaluationRows, test: EvaluationRows),
-    coordinator: Coordinator, journal: Journal?, checkpointer: Checkpointer?,
-    staging: CheckpointStaging?, firstStep: Int
+    coordinator: Coordinator, stragglers: StragglerWatch?, journal: Journal?,
+    checkpointer: Checkpointer?, staging: CheckpointStaging?, firstStep: Int
   ) {
     self.group = group
     self.memory = memory
@@ -53,10 +57,12 @@ package final class Trainer {
     self.evaluator = evaluator
     self.rows = rows
     self.coordinator = coordinator
+    self.stragglers = stragglers
     self.journal = journal
     self.checkpointer = checkpointer
     self.staging = staging
     board = arena.directive(as: Board.self)
+    waitsForDisk = coordinator.configuration.checkpointMode == .sync
     restoresBest = coordinator.configuration.restoreBest && coordinator.stopping != nil
     step = firstStep
   }
@@ -80,7 +86,7 @@ package final class Trainer {
   func trainStep() throws -> Directive {
     let start = ck_monotonic_ns()
     if group.isFirst { board.pointee.directive = coordinator.directive(step: step) }
-    arena.own.pointee.waitNanoseconds = 0
+    arena.own.beginStep()
     let batch = try worker.computeGradients(step: step)
 
     replicas.post(step: step)
@@ -88,6 +94,7 @@ package final class Trainer {
     try replicas.compare(step: step)
     let directive = board.pointee.directive
     let votes = arena.votes()
+    let straggler = stragglers?.observe(now: ck_monotonic_ns(), arena.statuses)
     let loss = updater.leafSum { $0.loss } / updater.leafSum { $0.weight }
     if votes.hasNonFinite {
       try updater.skip()
@@ -99,6 +106,12 @@ package final class Trainer {
     step += 1
     group.watchdog.didStep(seconds: Double(ck_monotonic_ns() - start) / 1e9)
     if let journal {
+      if let straggler {
+        let node = group.topology.node(of: straggler.position)
+        journal.didNotice(
+          straggler, rank: group.topology.ranks[straggler.position], host: group.hosts[node],
+          step: step)
+      }
       let norm = updater.gradientNorm()
       coordinator.observe(
         step: step, hasNonFinite: votes.hasNonFinite,
@@ -110,6 +123,7 @@ package final class Trainer {
           learningRate: coordinator.rate(at: directive.step),
           gradientNorm: norm, isSkipped: votes.hasNonFinite,
           computeNanoseconds: votes.computeNanoseconds,
+          slowestRank: group.topology.ranks[votes.slowest],
           waitNanoseconds: arena.own.pointee.waitNanoseconds))
     }
     return directive
@@ -140,18 +154,17 @@ package final class Trainer {
     let start = ck_monotonic_ns()
     // The copy is the thread's until it has ended.
     didSave(checkpointer?.wait())
-    try memory.collectState()
-    staging?.copyShare()
     arena.barrier()
+    try staging?.copy()
     if let checkpointer, coordinator.isWorthSaving(after: directive) {
       coordinator.willSave()
       checkpointer.start(step: step, coordinator: coordinator, pausedSince: start)
-      if staging == nil, var report = checkpointer.wait() {
+      if waitsForDisk, var report = checkpointer.wait() {
         report.pauseNanoseconds = ck_monotonic_ns() - start
         didSave(report)
       }
     }
-    if staging == nil { arena.barrier() }
+    if waitsForDisk { arena.barrier() }
   }
 
   /// Saves at once and waits for the report, which the first rank has. Collective.
@@ -190,7 +203,7 @@ package final class Trainer {
           }
         }
       }
-      if restoresBest { try memory.fetchFromFirst(state: false) }
+      if restoresBest { try memory.fetchFromFirst() }
       if rows.test.count > 0 {
         test = try evaluator.evaluate(rows.test)
         averageTest = try evaluateAverage(rows.test)
@@ -219,13 +232,18 @@ package final class Trainer {
 
 extension NodeArena {
   /// What the ranks of the run say about the step. Valid between the step's meetings.
-  func votes() -> (hasNonFinite: Bool, wantsStop: Bool, computeNanoseconds: UInt64) {
-    var result = (hasNonFinite: false, wantsStop: false, computeNanoseconds: UInt64(0))
+  func votes() -> (
+    hasNonFinite: Bool, wantsStop: Bool, computeNanoseconds: UInt64, slowest: Int
+  ) {
+    var result = (hasNonFinite: false, wantsStop: false, computeNanoseconds: UInt64(0), slowest: 0)
     for rank in 0..<rankCount {
       let status = statuses[rank]
       result.hasNonFinite = result.hasNonFinite || status.hasNonFinite
       result.wantsStop = result.wantsStop || status.wantsStop
-      result.computeNanoseconds = max(result.computeNanoseconds, status.computeNanoseconds)
+      if status.computeNanoseconds > result.computeNanoseconds {
+        result.computeNanoseconds = status.computeNanoseconds
+        result.slowest = rank
+      }
     }
     return result
   }

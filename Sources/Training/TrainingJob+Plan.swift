@@ -68,14 +68,15 @@ extension TrainingJob {
     }
     let division = WorkDivision(
       topology: group.topology, tree: tree, blocks: plans.layout.blocks.map(\.range),
-      bucketElements: group.bucketElements)
+      bucketElements: group.bucketElements(mebibytes: configuration.bucketMebibytes))
     let optimizer = try OptimizerRegistry.make(
       configuration.optimizer ?? "adam", configuration.hyperParameters)
     let rules = try UpdateRules(
       configuration, layout: plans.layout, weightDecay: optimizer.weightDecay)
     let sizes = NodeArena.Sizes(
       parameters: plans.layout.arenaCount,
-      stateSlots: configuration.stateNames(of: optimizer).count,
+      state: configuration.stateLayouts(
+        of: optimizer, division, node: group.nodeIndex, parameterCount: plans.layout.arenaCount),
       gradientSlots: max(1, division.published(on: group.nodeIndex).count), leaves: tree.leafCount,
       blocks: plans.layout.blocks.count,
       chunks: evaluated.map { Evaluator.chunkCount($0, chunk: configuration.evaluationChunk) }.max()
@@ -87,7 +88,7 @@ extension TrainingJob {
     let memory = MemoryPlan(
       rankBytes: plans.byteCount + (reduction.max() ?? 0),
       localRanks: group.node.size, windowBytes: sizes.byteCount,
-      stagingBytes: configuration.checkpointMode == .async && group.nodeIndex == 0
+      stagingBytes: needsStaging(configuration) && group.nodeIndex == 0
         ? CheckpointStaging.byteCount(sizes) : 0,
       dataBytes: data.description.byteCount)
     if group.node.rank == 0 { try memory.check() }
@@ -96,10 +97,26 @@ extension TrainingJob {
       memory: memory)
   }
 
+  /// Whether checkpoints are written from a copy: while training goes on, or because no node has
+  /// the whole state.
+  private func needsStaging(_ configuration: RunConfiguration) -> Bool {
+    configuration.checkpointMode == .async || group.nodeCount > 1
+  }
+
+  /// Collective: every rank.
+  func makeStaging(
+    _ memory: RunMemory, _ configuration: RunConfiguration, writes: Bool, resumed: Resumed?
+  ) throws -> CheckpointStaging? {
+    // What writes nothing may still resume.
+    let isUsed = writes || (group.nodeCount > 1 && resumed != nil)
+    guard isUsed, needsStaging(configuration) else { return nil }
+    return try group.agree { try CheckpointStaging(group: group, memory: memory) }
+  }
+
   func makeTrainer(
     _ built: Built, configuration: RunConfiguration, data: LoadedData, memory: RunMemory,
-    reducer: GradientReducer, store: CheckpointStore, resumed: Resumed?, console: Console,
-    writes: Bool
+    reducer: GradientReducer, store: CheckpointStore, staging: CheckpointStaging?,
+    resumed: Resumed?, console: Console, writes: Bool
   ) throws -> Trainer {
     let trainCount = data.split.trainCount
     let sampler = EpochSampler(
@@ -125,9 +142,6 @@ extension TrainingJob {
       )
     }
     let firstStep = resumed?.state.step ?? 0
-    let staging =
-      writes && configuration.checkpointMode == .async
-      ? try group.agree { try CheckpointStaging(group: group, arena: memory.arena) } : nil
     var journal: Journal?
     var checkpointer: Checkpointer?
     try group.onFirst {
@@ -176,6 +190,9 @@ extension TrainingJob {
         memory: memory, group: group, plans: built.plans, assembler: assembler,
         chunkSize: configuration.evaluationChunk),
       rows: (.validation(data.split), .test(data.dataset)), coordinator: coordinator,
+      stragglers: journal == nil || group.size == 1
+        ? nil
+        : StragglerWatch(leaves: (0..<group.size).map { built.division.leaves(of: $0).count }),
       journal: journal, checkpointer: checkpointer, staging: staging, firstStep: firstStep)
   }
 }

@@ -6,6 +6,7 @@ import Glibc
 import Graph
 import Logging
 import Models
+import Optimizers
 import MPI
 import Reports
 
@@ -22,14 +23,39 @@ extension TrainingJob {
     }
   }
 
-  /// Ranks started with other options or another program would train apart without a word.
-  func compareConfigurations() throws {
-    let text = ConfigurationSources.yaml(of: sources.configuration) + Version.lines.joined()
+  /// Ranks started with other options would train apart without a word. Collective: every rank.
+  func compareConfigurations(console: Console) throws {
     try group.requireSame(
-      text.utf8,
-      else: .usage(
-        "rank \(group.rank) has other options or another program than rank 0",
-        remedy: "Start all ranks with one command line."))
+      "configuration",
+      ConfigurationSources.yaml(of: sources.configuration).split(separator: "\n").map(String.init),
+      else: .usage,
+      remedy: "Start all ranks with one command line, and copy --config to every host.")
+    let platform = Platform.current
+    let difference = try group.difference(
+      "processor", [platform.processor, platform.instructionSet])
+    let speaker = try group.world.allreduce(
+      value: difference == nil ? Int.max : group.rank, .minimum)
+    if let difference, speaker == group.rank {
+      console.logger.warning("equal bits are not promised: \(difference)")
+    }
+  }
+
+  /// Says what is allowed, but seldom meant.
+  func advise(_ configuration: RunConfiguration, trainCount: Int, console: Console) throws {
+    if case .samples(let count) = configuration.batchSize, count > trainCount {
+      console.line("batch size \(count) clamped to the \(trainCount) training samples")
+    }
+    let optimizer = configuration.optimizer ?? ""
+    if optimizer == "rprop", configuration.batchCount(trainCount: trainCount) < trainCount {
+      console.logger.warning(
+        "rprop counts signs, and those of a mini-batch are noise: use --batch-size full")
+    }
+    let moves = try configuration.makeSchedule(trainCount: trainCount).movesMomentum
+    let rule = try OptimizerRegistry.make(optimizer, configuration.hyperParameters)
+    if moves && !rule.followsMomentum {
+      console.logger.warning(
+        "\(configuration.schedule) moves the momentum too, but \(optimizer) has none that can move")
+    }
   }
 
   /// A checkpoint to continue from, known to every rank.
@@ -136,9 +162,10 @@ extension TrainingJob {
   /// Fresh weights, each rank its own slices, or those of a file or a checkpoint.
   func fillParameters(
     _ memory: RunMemory, _ built: Built, _ configuration: RunConfiguration,
-    store: CheckpointStore, resumed: Resumed?
+    store: CheckpointStore, staging: CheckpointStaging?, resumed: Resumed?
   ) throws {
     let arena = memory.arena
+    let state = staging?.state ?? arena.state
     let layout = built.plans.layout
     for block in built.division.ownBlocks(of: group.position) {
       let entry = layout.entries[layout.blocks[block].entry]
@@ -154,11 +181,12 @@ extension TrainingJob {
     try memory.shareSlices()
     try group.onFirst {
       if let resumed {
-        try store.load(StoredCheckpoint(path: resumed.path), into: arena, optimizer: true)
+        try store.load(
+          StoredCheckpoint(path: resumed.path), into: arena.parameters, state: state)
       } else if let path = configuration.initWeights {
         try CheckpointStore.loadWeights(path, layout: layout, into: arena.parameters)
       }
     }
-    try memory.fetchFromFirst(state: resumed != nil)
+    try memory.fetchFromFirst(state: resumed == nil ? nil : state)
   }
 }

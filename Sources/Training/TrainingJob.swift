@@ -86,7 +86,7 @@ package struct TrainingJob {
   package mutating func prepare(console: Console, purpose: Purpose) throws -> PreparedRun {
     group.watchdog.setLimits(.init(fixed: sources.configuration.hangTimeout))
     try checkLaunch()
-    try compareConfigurations()
+    try compareConfigurations(console: console)
     let resumed = try findCheckpoint(console: console)
     if let resumed { try applyResumed(resumed, console: console) }
     modelFile = try readModelFile(resumed: resumed, console: console)
@@ -95,15 +95,8 @@ package struct TrainingJob {
     let data = try loadData(asked, standardization: resumed?.state.standardization)
     if let resumed { try compareData(data.description, with: resumed) }
     let configuration = try resolve(data.description, trainCount: data.split.trainCount)
-    if case .samples(let count) = asked.batchSize, count > data.split.trainCount {
-      console.line("batch size \(count) clamped to the \(data.split.trainCount) training samples")
-    }
-    if configuration.optimizer == "rprop",
-      configuration.batchCount(trainCount: data.split.trainCount) < data.split.trainCount,
-      group.isFirst
-    {
-      console.logger.warning(
-        "rprop counts signs, and those of a mini-batch are noise: use --batch-size full")
+    if group.isFirst {
+      try advise(configuration, trainCount: data.split.trainCount, console: console)
     }
     group.own.enter(.planning)
     let engine = try ComputeEngine(
@@ -128,10 +121,14 @@ package struct TrainingJob {
     let store = CheckpointStore(
       folder: folder, layout: built.plans.layout,
       stateNames: configuration.stateNames(of: built.optimizer))
-    try fillParameters(memory, built, configuration, store: store, resumed: resumed)
+    let staging = try makeStaging(
+      memory, configuration, writes: purpose == .train, resumed: resumed)
+    try fillParameters(
+      memory, built, configuration, store: store, staging: staging, resumed: resumed)
     let trainer = try makeTrainer(
       built, configuration: configuration, data: data, memory: memory, reducer: reducer,
-      store: store, resumed: resumed, console: console, writes: purpose == .train)
+      store: store, staging: staging, resumed: resumed, console: console,
+      writes: purpose == .train)
     describe(
       configuration, data: data, built: built, arena: arena, reducer: reducer, folder: folder,
       console: console)

@@ -1,3 +1,4 @@
+import DataParallel
 package import Graph
 package import Optimizers
 
@@ -62,5 +63,15 @@ extension RunConfiguration {
   /// Names of the state arrays: the optimizer's, and the average of the parameters.
   package func stateNames(of optimizer: any Optimizer) -> [String] {
     optimizer.stateNames + (averages ? ["ema"] : [])
+  }
+
+  /// Where the state arrays lie on a node. The average of the parameters is evaluated, and so
+  /// whole on every node.
+  func stateLayouts(
+    of optimizer: any Optimizer, _ division: WorkDivision, node: Int, parameterCount: Int
+  ) -> [StateLayout] {
+    let owned = StateLayout(division, node: node, parameterCount: parameterCount)
+    let whole = StateLayout(blocks: division.blocks, count: parameterCount)
+    return optimizer.stateNames.map { _ in owned } + (averages ? [whole] : [])
   }
 }

@@ -45,11 +45,11 @@ struct BenchScale: ParsableCommand, RankCommand {
     }
     let measured = try StepBenchmark(
       group: group, flags: options.given, configurationFile: options.config)
-    let picture = ScalePicture(
-      ScaleModel(
-        compute: measured.compute, update: max(0, measured.step - measured.compute),
-        parameters: measured.parameters, bandwidth: bandwidth * 1e9 / 8, latency: latency * 1e-6),
-      upTo: hosts)
+    var model = ScaleModel(
+      compute: measured.compute, update: max(0, measured.step - measured.compute),
+      parameters: measured.parameters, bandwidth: bandwidth * 1e9 / 8, latency: latency * 1e-6)
+    model.bucket = Double(measured.bucketMebibytes << 20)
+    let picture = ScalePicture(model, upTo: hosts)
     try group.onFirst {
       print(measured.line)
       for line in picture.table { print(line) }

@@ -5,6 +5,7 @@ import Reports
 import Training
 
 struct Check: ParsableCommand, RankCommand {
+  static let comparesRanks = true
   static let configuration = CommandConfiguration(
     abstract: "Test this cluster: collectives, shared memory, cores, the same program everywhere.",
     discussion: "Run it as the job will run: mpirun -np 8 swift-dist-train check")

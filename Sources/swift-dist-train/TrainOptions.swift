@@ -216,6 +216,14 @@ struct TrainOptions: ParsableArguments {
   var patience: String?
   @Option(help: "Least change that counts as an improvement (default 0).")
   var minDelta: String?
+  @Option(
+    help: ArgumentHelp(
+      "Early stopping ignores checks before this (default 0st).", valueName: "100st|5ep|10%"))
+  var startFrom: String?
+  @Option(help: "Early stopping is content with a figure better than this.")
+  var stoppingThreshold: String?
+  @Option(help: "Early stopping gives up at a figure worse than this.")
+  var divergenceThreshold: String?
   @Option(help: "val-loss (default) or val-accuracy.")
   var monitor: String?
   @Flag(help: "Keep the last weights after early stopping.")
@@ -239,6 +247,8 @@ struct TrainOptions: ParsableArguments {
   var logicalRanks: String?
   @Option(help: "Threads a rank (default: its cores).")
   var threads: String?
+  @Option(help: "MiB of gradients that travel between hosts together (default 4).")
+  var bucketMb: String?
   @Option(
     help:
       "Seconds without progress of a rank after which the job ends with 74 (default 120 or 100 steps)."

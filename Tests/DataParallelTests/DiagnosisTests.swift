@@ -26,7 +26,7 @@ import Testing
 
   @Test func whoWaitsForNobodyIsNamed() {
     let found = diagnosis([
-      status(4, .computing, seconds: 9, isWaiting: true),
+      status(4, .forward, seconds: 9, isWaiting: true),
       status(5, .evaluating, seconds: 7, isWaiting: false),
     ])
     #expect(found.text == "rank 5 (process 1005) on n1 has been evaluating for 7 s")
@@ -34,8 +34,8 @@ import Testing
 
   @Test func aStoppedRankIsNamedThoughItsLastWordWasThatItWaits() {
     let found = diagnosis([
-      status(0, .computing, seconds: 9, isWaiting: true, beat: 8),
-      status(1, .computing, seconds: 9, isWaiting: true),
+      status(0, .forward, seconds: 9, isWaiting: true, beat: 8),
+      status(1, .forward, seconds: 9, isWaiting: true),
     ])
     #expect(found.text.contains("rank 0 (process 1000) on n1 is stopped"))
     #expect(!found.text.contains("rank 1"))
@@ -47,12 +47,32 @@ import Testing
     #expect(diagnosis(waiting, others: ["n2", "n3"]).text.contains("another host: n2, n3"))
   }
 
+  @Test func whoGetsOnIsNotWaitedForTooLong() {
+    let found = diagnosis([
+      status(0, .summing, seconds: 90, isWaiting: true),
+      status(1, .evaluating, seconds: 2, isWaiting: false),
+    ])
+    #expect(found.oldest == (now - 2_000_000_000, .evaluating))
+    let stuck = diagnosis([
+      status(0, .evaluating, seconds: 1, isWaiting: false),
+      status(1, .evaluating, seconds: 9, isWaiting: false),
+    ])
+    #expect(stuck.oldest == (now - 9_000_000_000, .evaluating))
+    #expect(stuck.text == "rank 1 (process 1001) on n1 has been evaluating for 9 s")
+    let everybody = diagnosis([
+      status(0, .summing, seconds: 8, isWaiting: true),
+      status(1, .summing, seconds: 5, isWaiting: true),
+    ])
+    #expect(everybody.oldest == (now - 8_000_000_000, .summing))
+  }
+
   @Test func limits() {
     let limits = Watchdog.Limits()
-    #expect(limits.warning(.computing, medianStep: 0.1) == 10)
+    #expect(limits.warning(.forward, medianStep: 0.1) == 10)
     #expect(limits.warning(.reducing, medianStep: 2) == 40)
-    #expect(limits.warning(.evaluating, medianStep: 0.1) == 60)
-    #expect(limits.end(.computing, medianStep: 0.1) == 120)
+    #expect(limits.warning(.summing, medianStep: 0.1) == 60)
+    #expect(limits.end(.evaluating, medianStep: 0.1) == 120, "a chunk")
+    #expect(limits.end(.forward, medianStep: 0.1) == 120)
     #expect(limits.end(.reducing, medianStep: 3) == 300)
     #expect(limits.end(.saving, medianStep: 0.1) == 600)
     #expect(Watchdog.Limits(fixed: 5).end(.loading, medianStep: 3) == 5)

@@ -118,6 +118,40 @@ import Testing
     #expect((0..<3).flatMap(division.ownBlocks(of:)).sorted() == Array(blocks.indices))
   }
 
+  /// Each node has room for its own blocks, one behind another, and for no other's.
+  @Test(arguments: arenas, [[2, 1], [1, 1, 1, 1], [3]]) func stateOfABlockIsOnOneNode(
+    _ blocks: [Range<Int>], nodes: [Int]
+  ) {
+    let count = blocks.last?.upperBound ?? 0
+    let division = WorkDivision(
+      topology: topology(nodes), tree: CanonicalTree(leafCount: 3, groupSize: 3), blocks: blocks,
+      bucketElements: nodes.count == 1 ? nil : 10_000)
+    let layouts = nodes.indices.map { StateLayout(division, node: $0, parameterCount: count) }
+    for block in blocks.indices {
+      #expect(layouts.filter { $0.starts[block] >= 0 }.count == 1)
+    }
+    for (node, layout) in layouts.enumerated() {
+      let own = blocks.indices.filter { layout.starts[$0] >= 0 }
+      let ranks = division.topology.nodes[node]
+      #expect(own == ranks.flatMap(division.ownBlocks(of:)).sorted())
+      let places = own.map { layout.starts[$0]..<(layout.starts[$0] + blocks[$0].count) }
+        .sorted { $0.lowerBound < $1.lowerBound }
+      for (place, next) in zip(places, places.dropFirst()) {
+        #expect(place.upperBound <= next.lowerBound)
+      }
+      #expect(places.last?.upperBound ?? 0 <= layout.count)
+      let slices = division.slices.flatMap { $0[ranks] }
+      let needed = slices.reduce(0) { $0 + (division.elements(of: $1).count + 15) / 16 * 16 }
+      #expect(nodes.count == 1 ? layout.count == count : layout.count <= needed)
+      for slice in slices {
+        let place = layout.elements(of: slice, division)
+        #expect(place.count == division.elements(of: slice).count)
+        #expect(slice.isEmpty || place.lowerBound == layout.starts[slice.lowerBound])
+        #expect(place.lowerBound % 16 == 0)
+      }
+    }
+  }
+
   @Test(arguments: [0, 1, 2, 3, 7, 8, 64, 65, 1000]) func samplesPartitionTheBatch(_ batch: Int) {
     for leaves in 1...20 {
       let division = division(1, leaves: leaves)

@@ -70,6 +70,33 @@ extension Integration {
       #expect(outcome.code == 74, "\(outcome)")
     }
 
+    /// On a core that something else takes most of.
+    @Test func `A slow rank is named`() throws {
+      let run = folder.run("run")
+      let job = try Job(
+        ranks: 3,
+        ["--model", "mlp:512,512", "--batch-size", "96", "--threads", "1", "--steps", "1000000"]
+          + ["--checkpoint-every", "10st", "--eval-every", "1000000st", "--quiet"] + run.option)
+      try job.wait { run.entries().contains("latest") }
+      let process = try process(1, of: job)
+      try job.wait {
+        kill(process, SIGSTOP)
+        usleep(60_000)
+        kill(process, SIGCONT)
+        usleep(20_000)
+        return job.stderr.contains("keeps the others waiting")
+      }
+      for rank in job.ranks { kill(rank.id, SIGUSR1) }
+      let outcome = try job.finish(timeout: 20)
+      #expect(outcome.code == 75, "\(outcome)")
+      #expect(outcome.stderr.contains("rank 1 on "), "\(outcome)")
+      let lines = try run.metrics("straggler")
+      #expect(lines.count == 1 && lines.first?.object["rank"] as? Int == 1, "\(lines)")
+      let line = try #require(lines.first)
+      #expect(try line.number("compute_ms") > 1.5 * line.number("median_compute_ms"))
+      #expect(try line.number("median_wait_ms") > 0 && line.number("wait_ms") >= 0)
+    }
+
     @Test(.enabled(if: Hosts.arePermitted, "namespaces are not permitted here: one host only"))
     func `A stopped rank of another host is named`() throws {
       let hosts = try Hosts([2, 2])

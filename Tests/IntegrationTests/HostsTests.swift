@@ -23,7 +23,7 @@ extension Integration {
     /// Unequal nodes, as many as there are, every mapping of ranks.
     @Test(
       arguments: [
-        "--optimizer adam --clip-norm 0.5",
+        "--optimizer adam --clip-norm 0.5", "--optimizer lamb",
         "--optimizer momentum --model mlp:1500,1200 --batch-size 512",
       ])
     func `Hosts change no bit`(options: String) throws {
@@ -47,16 +47,19 @@ extension Integration {
       }
     }
 
-    @Test func `A run goes on on other hosts`() throws {
-      let recipe = Self.recipe + ["--clip-norm", "0.5"]
+    /// The optimizer's state is in pieces on the hosts, and whole in a checkpoint.
+    @Test(arguments: [[], ["--checkpoint-mode", "sync", "--ema"]])
+    func `A run goes on on other hosts`(options: [String]) throws {
+      let recipe = Self.recipe + ["--clip-norm", "0.5"] + options
       let whole = folder.run("whole")
       let parts = folder.run("parts")
       try IntegrationTests.run(ranks: 2, expecting: 0, recipe + whole.option)
       let hosts = try Hosts([3, 1])
       try IntegrationTests.run(
-        ranks: 4, expecting: 75, recipe + parts.option + ["--stop-after", "30"],
+        ranks: 4, expecting: 75, recipe + parts.option + ["--stop-after", "20"],
         prefix: hosts.prefix)
       let again = parts.option + ["--resume", "latest", "--quiet"]
+      try IntegrationTests.run(ranks: 3, expecting: 75, again + ["--stop-after", "30"])
       try IntegrationTests.run(ranks: 4, expecting: 0, again, prefix: hosts.prefix)
       #expect(try parts.digest() == whole.digest())
       let state = "latest/optimizer.safetensors"
@@ -73,6 +76,24 @@ extension Integration {
       try IntegrationTests.run(
         ranks: 4, expecting: 0, prediction + [files.1], prefix: hosts.prefix)
       #expect(try sha256(of: files.0) == sha256(of: files.1))
+    }
+
+    /// Adam: parameters, gradients, and two arrays of state of which a host has its part.
+    @Test func `A host has its part of the optimizer's state`() throws {
+      let recipe = ["--model", "mlp:1024,1024", "--threads", "1", "--steps", "1"]
+      func windowBytes(_ slots: [Int], _ name: String) throws -> Double {
+        let hosts = try Hosts(slots)
+        let outcome = try IntegrationTests.run(
+          ranks: slots.count, expecting: 0, recipe + folder.run(name).option,
+          prefix: hosts.prefix)
+        let plan = try #require(outcome.stderr.firstMatch(of: /([0-9.]+) MiB window/), "\(outcome)")
+        return try #require(Double(plan.1))
+      }
+      let one = try windowBytes([1], "one")
+      for (hosts, arrays) in [(2, 3.0), (4, 2.5)] {
+        let bytes = try windowBytes(Array(repeating: 1, count: hosts), "hosts-\(hosts)")
+        #expect(abs(bytes / one - arrays / 4) < 0.05, "\(hosts) hosts: \(bytes) of \(one) MiB")
+      }
     }
 
     @Test func `What came from other hosts, and what of it was hidden`() throws {

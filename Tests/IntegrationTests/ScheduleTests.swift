@@ -42,6 +42,17 @@ extension Integration {
       #expect(try whole.digest() == stopped.digest())
     }
 
+    @Test func `A momentum that nobody has is no silent loss`() throws {
+      for (optimizer, isSilent) in [("sgd", false), ("lion", true)] {
+        let outcome = try IntegrationTests.run(
+          ranks: 2, expecting: 0,
+          ["--optimizer", optimizer, "--schedule", "one-cycle", "--steps", "2"]
+            + folder.run(optimizer).option)
+        let warning = "moves the momentum too, but \(optimizer) has none"
+        #expect(outcome.stderr.contains(warning) != isSilent, "\(outcome)")
+      }
+    }
+
     @Test func `Bad schedules`() throws {
       try Refusal.expect([
         Refusal(["--schedule", "cosine-warm-restarts:t0=0"], 64, "t0", "'0'", "1 or more"),

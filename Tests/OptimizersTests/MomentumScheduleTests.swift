@@ -12,6 +12,18 @@ import Testing
     OptimizerCase("adamax", "adamax", rate: 0.01), OptimizerCase("radam", "radam", rate: 0.01),
   ]
 
+  /// Momentum counts for exactly those that say so; any other would drop it without a word.
+  @Test(arguments: OptimizerCase.all) func followsMomentum(_ test: OptimizerCase) throws {
+    let start = try Golden("optimizers")
+    func parameters(momentum: Double?) throws -> ([Float], Bool) {
+      let run = try FlatRun(test, parameters: start["p0"])
+      for step in 0..<3 { run.update(start.row("grads", step), step: step, momentum: momentum) }
+      return (run.parameters, run.optimizer.followsMomentum)
+    }
+    let (own, follows) = try parameters(momentum: nil)
+    #expect(try (parameters(momentum: 0.3).0 != own) == follows)
+  }
+
   @Test(arguments: cases) func oneCycleFollowsPyTorch(_ test: OptimizerCase) throws {
     let (start, golden) = (try Golden("optimizers"), try Golden("one-cycle"))
     #expect(golden.tensors.count == Self.cases.count)

@@ -27,9 +27,12 @@ import Training
     "stop-after": "5",
     "checkpoint-every": "10min", "checkpoint-mode": "sync", "keep-every": "5ep",
     "time-limit": "1.5h", "keep": "1", "keep-best": "2", "early-stopping": "true",
-    "patience": "9", "min-delta": "0.001", "monitor": "val-accuracy", "no-restore-best": "true",
+    "patience": "9", "min-delta": "0.001", "start-from": "5ep",
+    "stopping-threshold": "0.99", "divergence-threshold": "-1.0", "monitor": "val-accuracy",
+    "no-restore-best": "true",
     "log-every": "1", "eval-every": "500st", "eval-batch": "16777216", "progress": "off",
-    "quiet": "true", "logical-ranks": "2x24", "threads": "3", "hang-timeout": "1.5",
+    "quiet": "true", "logical-ranks": "2x24", "threads": "3", "bucket-mb": "25",
+    "hang-timeout": "1.5",
     "expect-ranks": "8",
   ]
 
@@ -49,6 +52,7 @@ import Training
       "clip-agc": positive, "max-norm": positive, "gradient-noise": positive,
       "ema-decay": ["1", "-0.1", "inf"], "clip-norm": positive, "clip-value": positive,
       "seed": whole, "min-delta": ["-1", "inf"],
+      "stopping-threshold": ["inf"], "divergence-threshold": ["-inf"],
       "logical-ranks": ["0", "2x0", "x2", "2x3x4", "65537", "65536x65536", "-1"],
       "time-limit": ["0s", "-1h", "10", "min", "1e10s", "10minutes"],
       "checkpoint-mode": ["none"], "precision": ["fp16", "bfloat16"],
@@ -56,7 +60,7 @@ import Training
     ]
     for name in [
       "accumulate", "epochs", "steps", "max-skipped", "stop-after", "keep", "keep-best", "patience",
-      "log-every", "eval-batch", "threads", "expect-ranks",
+      "log-every", "eval-batch", "threads", "bucket-mb", "expect-ranks",
     ] { bad[name] = whole + ["0"] }
     return bad
   }()

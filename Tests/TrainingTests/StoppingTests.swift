@@ -11,6 +11,9 @@ import Training
     var isHigher = false
     var minDelta = 0.0
     var patience = 3
+    var start = 0
+    var goal: Double?
+    var limit: Double?
     let best: (value: Double, step: Int)?
   }
 
@@ -29,12 +32,30 @@ import Training
     Course(values: [1, .nan], verdicts: [.improved, .stop], best: (1, 0)),
     Course(values: [.infinity], verdicts: [.stop], patience: 100, best: nil),
     Course(values: [-.infinity], verdicts: [.stop], best: nil),
+    Course(
+      values: [1, 2, 3, 4], verdicts: [.wait, .wait, .improved, .stop], patience: 1, start: 2,
+      best: (3, 2)),
+    Course(values: [.nan], verdicts: [.stop], start: 2, best: nil),
+    Course(values: [3, 2, 1.9], verdicts: [.improved, .improved, .stop], goal: 2, best: (1.9, 2)),
+    Course(values: [3, 4, 4.1], verdicts: [.improved, .wait, .stop], limit: 4, best: (3, 0)),
+    Course(
+      values: [0.5, 0.91], verdicts: [.improved, .stop], isHigher: true, goal: 0.9,
+      best: (0.91, 1)),
+    Course(
+      values: [0.5, 0.05], verdicts: [.improved, .stop], isHigher: true, limit: 0.1,
+      best: (0.5, 0)),
   ]
 
   @Test(arguments: courses.indices) func follows(_ index: Int) throws {
     let course = Self.courses[index]
-    var stopping = EarlyStopping(
-      isBetterWhenHigher: course.isHigher, minDelta: course.minDelta, patience: course.patience)
+    var settings = EarlyStopping.Settings()
+    settings.isBetterWhenHigher = course.isHigher
+    settings.minDelta = course.minDelta
+    settings.patience = course.patience
+    settings.startStep = course.start
+    settings.goal = course.goal
+    settings.limit = course.limit
+    var stopping = EarlyStopping(settings)
     for (step, value) in course.values.enumerated() {
       // What a checkpoint stores is all there is to know.
       stopping = try JSONDecoder().decode(

@@ -30,25 +30,39 @@ CK_CLONES void ck_adadelta(float *restrict p, const float *restrict g, float *re
   }
 }
 
-CK_CLONES void ck_rmsprop(float *restrict p, const float *restrict g, float *restrict square,
-                          float *restrict mean, float *restrict buffer, size_t n,
-                          const ck_rmsprop_settings *s) {
+// One loop for each kind: a pointer that may be null in the loop is 30 times slower.
+static inline __attribute__((always_inline)) void rmsprop(
+    float *restrict p, const float *restrict g, float *restrict square, float *restrict mean,
+    float *restrict buffer, size_t n, const ck_rmsprop_settings *s, int centers, int buffers) {
   const float lr = s->learning_rate, a = s->alpha, c = s->fresh, eps = s->epsilon;
   const float mu = s->momentum, wd = s->weight_decay;
   for (size_t i = 0; i < n; i++) {
     float gradient = g[i] + wd * p[i];
     float second = a * square[i] + c * (gradient * gradient);
     square[i] = second;
-    if (mean) {
+    if (centers) {
       float first = mean[i] + c * (gradient - mean[i]);
       mean[i] = first;
       second = second - first * first;
     }
     float change = gradient / (ROOT(second) + eps);
-    if (buffer) {
+    if (buffers) {
       change = mu * buffer[i] + change;
       buffer[i] = change;
     }
     p[i] = p[i] - lr * change;
   }
+}
+
+CK_CLONES void ck_rmsprop(float *restrict p, const float *restrict g, float *restrict square,
+                          float *restrict mean, float *restrict buffer, size_t n,
+                          const ck_rmsprop_settings *s) {
+  if (mean && buffer)
+    rmsprop(p, g, square, mean, buffer, n, s, 1, 1);
+  else if (mean)
+    rmsprop(p, g, square, mean, 0, n, s, 1, 0);
+  else if (buffer)
+    rmsprop(p, g, square, 0, buffer, n, s, 0, 1);
+  else
+    rmsprop(p, g, square, 0, 0, n, s, 0, 0);
 }

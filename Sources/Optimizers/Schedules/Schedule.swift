@@ -40,6 +40,9 @@ package struct Schedule: Sendable {
     return piece.shape.momentum(t, of: total)
   }
 
+  /// Whether it moves momentum at all.
+  package var movesMomentum: Bool { pieces.contains { $0.shape.momentum(0, of: 1) != nil } }
+
   /// What reduces the rate when the validation figure no longer improves.
   package var plateau: ReduceOnPlateau? { pieces[0].shape as? ReduceOnPlateau }
 

@@ -118,15 +118,18 @@ package struct CheckpointStore: Sendable {
     RunFolder.syncFolder(folder.path)
   }
 
-  /// Reads a checkpoint's weights into the arena, and its optimizer state where asked.
-  func load(_ checkpoint: StoredCheckpoint, into arena: NodeArena, optimizer: Bool) throws {
+  /// Reads a checkpoint's weights, and its optimizer's state where there is a place for it.
+  func load(
+    _ checkpoint: StoredCheckpoint, into parameters: UnsafeMutablePointer<Float>,
+    state: [UnsafeMutablePointer<Float>]? = nil
+  ) throws {
     try CheckpointStore.load(
       checkpoint.path + "/model.safetensors", followsLinks: false, layout: layout,
-      into: [("", arena.parameters)])
-    guard optimizer else { return }
+      into: [("", parameters)])
+    guard let state else { return }
     try CheckpointStore.load(
       checkpoint.path + "/optimizer.safetensors", followsLinks: false, layout: layout,
-      into: zip(stateNames, arena.state).map { ("\($0).", $1) })
+      into: zip(stateNames, state).map { ("\($0).", $1) })
   }
 
   /// Reads weights by name; every parameter of the model must be there, in its shape.

@@ -91,7 +91,7 @@ final class Checkpointer {
   /// - Throws: `Failure.badData` where it is gone or damaged.
   func restore(_ step: Int, into arena: NodeArena) throws {
     let checkpoint = try StoredCheckpoint(path: store.folder.checkpointFolder.final(step))
-    try store.load(checkpoint, into: arena, optimizer: false)
+    try store.load(checkpoint, into: arena.parameters)
   }
 
   /// Writes the weights as the run's result, and their running mean where there is one.

@@ -37,9 +37,9 @@ package final class AllreduceBenchmark {
       topology: group.topology,
       tree: CanonicalTree(
         leafCount: group.size, groupSize: group.topology.ranksPerNode ?? group.size),
-      blocks: AllreduceBenchmark.blocks(count), bucketElements: group.bucketElements)
+      blocks: AllreduceBenchmark.blocks(count), bucketElements: group.bucketElements())
     let sizes = NodeArena.Sizes(
-      parameters: count, stateSlots: 0,
+      parameters: count, state: [],
       gradientSlots: division.published(on: group.nodeIndex).count, leaves: group.size,
       blocks: division.blocks.count, chunks: 0, buckets: division.buckets.count)
     try group.agree {

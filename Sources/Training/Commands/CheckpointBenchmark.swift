@@ -55,14 +55,12 @@ package enum CheckpointBenchmark {
 
 /// The bytes of a checkpoint's tensors, and a second place for them.
 private struct SavedBytes {
-  let arrays: [UnsafeMutablePointer<Float>]
-  let count: Int
+  let arrays: [UnsafeMutableBufferPointer<Float>]
   private let copy: AlignedBuffer<Float>
 
-  init(arrays: [UnsafeMutablePointer<Float>], count: Int) {
+  init(arrays: [UnsafeMutableBufferPointer<Float>]) {
     self.arrays = arrays
-    self.count = count
-    copy = AlignedBuffer(count: max(1, arrays.count * count))
+    copy = AlignedBuffer(count: max(1, arrays.reduce(0) { $0 + $1.count }))
   }
 
   /// One thread's copy, into memory that was touched before.
@@ -70,8 +68,10 @@ private struct SavedBytes {
     var start: UInt64 = 0
     for _ in 0..<2 {
       start = ck_monotonic_ns()
-      for (index, array) in arrays.enumerated() {
-        (copy.pointer + index * count).update(from: array, count: count)
+      var rest = copy.elements
+      for array in arrays {
+        _ = rest.update(fromContentsOf: array)
+        rest = UnsafeMutableBufferPointer(rebasing: rest[array.count...])
       }
     }
     return ck_monotonic_ns() - start
@@ -88,7 +88,7 @@ private struct SavedBytes {
       unlink(path)
     }
     for array in arrays {
-      let bytes = UnsafeRawBufferPointer(start: array, count: count * 4)
+      let bytes = UnsafeRawBufferPointer(array)
       for place in stride(from: 0, to: bytes.count, by: 1 << 20) {
         let piece = UnsafeRawBufferPointer(rebasing: bytes[place...].prefix(1 << 20))
         guard write(descriptor, piece.baseAddress, piece.count) == piece.count else {
@@ -103,7 +103,9 @@ private struct SavedBytes {
 
 extension NodeArena {
   fileprivate var savedBytes: SavedBytes {
-    SavedBytes(arrays: [parameters] + state, count: sizes.parameters)
+    let counts = [sizes.parameters] + sizes.state.map(\.count)
+    return SavedBytes(
+      arrays: zip([parameters] + state, counts).map(UnsafeMutableBufferPointer.init))
   }
 }
 

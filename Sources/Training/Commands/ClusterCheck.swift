@@ -39,15 +39,11 @@ package struct ClusterCheck {
         + (affinity.advice
           ?? (isCrowded ? "ranks outnumber cores: waiting ranks give theirs away" : "good")))
     try links()
-    let own = fingerprint()
-    let first = try group.world.broadcast(value: own)
+    let difference = try group.difference("program", ProgramIdentity.lines(group))
     try record(
-      "same program", own == first, "\(Version.lines[0]), oneDNN \(Platform.current.oneDNN)")
+      "same program", difference == nil,
+      difference ?? "\(Version.lines[0]), oneDNN \(Platform.current.oneDNN)")
     return results
-  }
-
-  private func fingerprint() -> UInt64 {
-    stableHash(Version.lines.prefix(4).joined() + MPIRuntime.libraryVersion)
   }
 
   /// A question passes where every rank says so; the detail is the lowest failing rank's.

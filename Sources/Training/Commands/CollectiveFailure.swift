@@ -41,15 +41,6 @@ extension RankGroup {
     try agree { if isFirst { try body() } }
   }
 
-  /// Makes sure that every rank has what the first rank has. Collective.
-  ///
-  /// - Throws: `failure` where one has something else.
-  package func requireSame(_ bytes: some Sequence<UInt8>, else failure: Failure) throws {
-    let own = stableHash(bytes)
-    let first = try world.broadcast(value: own)
-    try agree { if own != first { throw failure } }
-  }
-
   /// Bytes that the first rank alone reads or makes. Collective.
   package func bytesFromFirst(_ body: () throws -> [UInt8]) throws -> [UInt8] {
     let bytes = try agree { isFirst ? try body() : [] }

@@ -39,7 +39,8 @@ package enum Inspection {
       blocks: plans.layout.blocks.map(\.range))
     let sizes = NodeArena.Sizes(
       parameters: plans.layout.arenaCount,
-      stateSlots: configuration.stateNames(of: optimizer).count,
+      state: configuration.stateLayouts(
+        of: optimizer, division, node: 0, parameterCount: plans.layout.arenaCount),
       gradientSlots: division.published(on: 0).count, leaves: tree.leafCount,
       blocks: plans.layout.blocks.count, chunks: 1)
     let memory = MemoryPlan(

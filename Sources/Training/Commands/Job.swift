@@ -11,12 +11,15 @@ package protocol RankCommand {
   static var savesOnSignals: Bool { get }
   /// Seconds without progress after which the job ends; nil: by phase and the length of a step.
   var hangTimeout: Double? { get }
+  /// Whether it says itself what differs between the ranks, instead of being refused.
+  static var comparesRanks: Bool { get }
   func run(on group: RankGroup) throws -> Int32
 }
 
 extension RankCommand {
   package static var savesOnSignals: Bool { false }
   package var hangTimeout: Double? { nil }
+  package static var comparesRanks: Bool { false }
 }
 
 /// The life of one process in a job: MPI's beginning, the command, and the end that fits the
@@ -44,14 +47,22 @@ package enum Job {
   }
 
   /// In a function of its own: communicators and windows are freed before MPI ends.
-  private static func outcome(
-    of command: some RankCommand, on world: consuming Communicator, watchdog: Watchdog
+  private static func outcome<Command: RankCommand>(
+    of command: Command, on world: consuming Communicator, watchdog: Watchdog
   ) -> Int32 {
     do {
       let group = try RankGroup(world: world, watchdog: watchdog)
       var code: Int32
       do {
         try Launcher.check(group)
+        try group.requireSame(
+          "command", ["\(Command.self)"], else: .usage,
+          remedy: "Start all ranks with one command line.")
+        if !Command.comparesRanks {
+          try group.requireSame(
+            "program", ProgramIdentity.lines(group), else: .usage,
+            remedy: "Install one program and the same libraries on every host.")
+        }
         code = try command.run(on: group)
       } catch let failure as CollectiveFailure {
         // Every rank is here: all leave in good order, one prints.

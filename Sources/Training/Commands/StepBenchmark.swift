@@ -11,6 +11,7 @@ package struct StepBenchmark {
   package let compute: Double
   package let wait: Double
   package let parameters: Int
+  package let bucketMebibytes: Int
   /// The line of results.
   package let line: String
 
@@ -50,6 +51,7 @@ package struct StepBenchmark {
     self.compute = Double(compute) / perStep / 1e9
     self.wait = Double(wait) / perStep / 1e9
     parameters = run.parameterCount
+    bucketMebibytes = run.configuration.bucketMebibytes
     var words = [
       "workload=\(run.configuration.model ?? "own")/\(run.configuration.data)",
       "ranks=\(group.size)", "batch=\(run.batchCount)", "params=\(run.parameterCount)",

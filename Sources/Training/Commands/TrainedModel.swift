@@ -113,7 +113,7 @@ package final class ModelSession {
     let arena = try NodeArena(
       group: group,
       sizes: NodeArena.Sizes(
-        parameters: plans.layout.arenaCount, stateSlots: 0, gradientSlots: 0, leaves: 1, blocks: 1,
+        parameters: plans.layout.arenaCount, state: [], gradientSlots: 0, leaves: 1, blocks: 1,
         chunks: Evaluator.chunkCount(count, chunk: chunk)),
       policy: policy)
     memory = try RunMemory(
@@ -124,7 +124,7 @@ package final class ModelSession {
     try group.onFirst {
       try CheckpointStore.loadWeights(model.weights, layout: layout, into: arena.parameters)
     }
-    try memory.fetchFromFirst(state: false)
+    try memory.fetchFromFirst()
   }
 
   private static func rows(

@@ -87,6 +87,22 @@ extension RunConfiguration {
       targets: targets)
   }
 
+  /// Nil where training is not to stop early.
+  func makeEarlyStopping(stepsPerEpoch: Int, totalSteps: Int) throws -> EarlyStopping? {
+    guard earlyStopping else { return nil }
+    var settings = EarlyStopping.Settings()
+    settings.isBetterWhenHigher = monitor.isBetterWhenHigher
+    settings.minDelta = minDelta
+    settings.patience = patience
+    if let startFrom {
+      settings.startStep = try RunLength(startFrom, option: "start-from").steps(
+        stepsPerEpoch: stepsPerEpoch, totalSteps: totalSteps)
+    }
+    settings.goal = stoppingThreshold
+    settings.limit = divergenceThreshold
+    return EarlyStopping(settings)
+  }
+
   /// Samples an optimizer step; never more than there are.
   package func batchCount(trainCount: Int) -> Int {
     switch batchSize {

@@ -1,3 +1,4 @@
+import DataParallel
 package import Datasets
 package import Graph
 package import Optimizers
@@ -70,6 +71,9 @@ package struct RunConfiguration: Sendable, Equatable {
   package var earlyStopping = false
   package var patience = 3
   package var minDelta = 0.0
+  package var startFrom: String?
+  package var stoppingThreshold: Double?
+  package var divergenceThreshold: Double?
   package var monitor = Monitor.valLoss
   package var restoreBest = true
   package var logEvery = 50
@@ -81,6 +85,7 @@ package struct RunConfiguration: Sendable, Equatable {
   // Distribution
   package var logicalRanks: LogicalRanks?
   package var threads: Int?
+  package var bucketMebibytes = RankGroup.bucketMebibytes
   package var hangTimeout: Double?
   package var expectRanks: Int?
 

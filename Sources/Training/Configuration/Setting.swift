@@ -194,6 +194,11 @@ package struct Setting {
       flag("early-stopping", \.earlyStopping),
       count("patience", \.patience, 1...1_000_000),
       number("min-delta", \.minDelta, "0 or more, finite") { $0 >= 0 && $0.isFinite },
+      optionalText("start-from", \.startFrom),
+      optionalNumber("stopping-threshold", \.stoppingThreshold, "a finite number") { $0.isFinite },
+      optionalNumber("divergence-threshold", \.divergenceThreshold, "a finite number") {
+        $0.isFinite
+      },
       Setting("monitor", print: { $0.monitor.rawValue }) { configuration, text in
         guard let monitor = RunConfiguration.Monitor(rawValue: text) else {
           throw refusal("monitor", text, "val-loss or val-accuracy")
@@ -229,6 +234,7 @@ package struct Setting {
           count: numbers.reduce(1, *), groupSize: groupSize)
       },
       optionalCount("threads", \.threads, 1...4096),
+      count("bucket-mb", \.bucketMebibytes, 1...4096, free: true),
       optionalNumber("hang-timeout", \.hangTimeout, "1 or more seconds", free: true) {
         $0 >= 1 && $0 < 1e9
       },

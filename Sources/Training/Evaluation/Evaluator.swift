@@ -54,6 +54,7 @@ package final class Evaluator {
     arena.barrier()
     let chunkCount = Evaluator.chunkCount(rows.count, chunk: chunkSize)
     for chunk in WorkDivision.share(chunkCount, rank: group.position, of: group.size) {
+      arena.enter(.evaluating)
       let range = chunk * chunkSize..<min((chunk + 1) * chunkSize, rows.count)
       for (sample, position) in range.enumerated() {
         assembler.copy(.row(rows.row(position), rows.part), to: sample, of: plans)
@@ -65,6 +66,8 @@ package final class Evaluator {
       report?.add(
         outputs: outputs.values, labels: metrics.labels(outputs), rows: outputs.rows)
     }
+    // Another host may have slower ranks, and as many chunks.
+    arena.enter(.summing)
     try memory.gatherChunks(chunkCount, of: group.size)
     let result = figures(rows, chunkCount)
     try report?.combine(over: group)

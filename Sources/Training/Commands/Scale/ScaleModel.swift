@@ -19,6 +19,8 @@ package struct ScaleModel: Sendable, Equatable {
   package var bandwidth: Double
   /// Seconds a small message takes.
   package var latency: Double
+  /// Bytes of gradients that travel together.
+  package var bucket = Double(RankGroup.bucketMebibytes << 20)
 
   package init(
     compute: Double, update: Double, parameters: Int, bandwidth: Double, latency: Double
@@ -39,7 +41,7 @@ package struct ScaleModel: Sendable, Equatable {
     let count = Double(hosts)
     let bytes = 4 * Double(parameters) * (count - 1) / count
     let sums = bytes / bandwidth
-    let bucket = 4 * Double(RankGroup.bucketElements) * (count - 1) / count
+    let bucket = bucket * (count - 1) / count
     let lastBucket = min(bytes, bucket) / bandwidth
     let exposed = max(lastBucket, sums - compute * Self.backwardShare)
     return compute + exposed + sums + update / count + 3 * latency

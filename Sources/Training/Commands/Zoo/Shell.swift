@@ -7,7 +7,7 @@ enum Shell {
   /// - Throws: `Failure` with the last lines where its exit code is not `expected`.
   static func run(_ command: String, endsWith expected: Int32 = 0) throws -> String {
     fflush(nil)
-    guard let pipe = popen("{ \(command); } </dev/null 2>&1", "r") else {
+    guard let pipe = popen("{ \(command)\n} </dev/null 2>&1", "r") else {
       throw Failure.internalError("cannot start a shell: \(String(cString: strerror(errno)))")
     }
     var bytes: [UInt8] = []
