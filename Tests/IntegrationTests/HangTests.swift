@@ -70,6 +70,27 @@ extension Integration {
       #expect(outcome.code == 74, "\(outcome)")
     }
 
+    /// As `scontrol suspend` does it: the time all stood still is nobody's fault, though the step
+    /// that was under way takes longer than a look.
+    @Test func `A suspended job goes on`() throws {
+      let run = folder.run("run")
+      let job = try Job(
+        ranks: 2,
+        [
+          "--model", "mlp:4096,2048", "--batch-size", "full", "--threads", "1", "--steps", "1000",
+          "--eval-every", "1000st", "--checkpoint-every", "2st", "--quiet", "--hang-timeout", "3",
+        ] + run.option)
+      try job.wait { run.entries().contains("latest") }
+      let ranks = job.ranks
+      for rank in ranks { kill(rank.id, SIGSTOP) }
+      sleep(5)
+      for rank in ranks { kill(rank.id, SIGCONT) }
+      usleep(800_000)
+      for rank in ranks { kill(rank.id, SIGUSR1) }
+      let outcome = try job.finish(timeout: 30)
+      #expect(outcome.code == 75, "\(outcome)")
+    }
+
     /// On a core that something else takes most of.
     @Test func `A slow rank is named`() throws {
       let run = folder.run("run")

@@ -53,10 +53,11 @@ package struct ZooRow: Sendable {
       "--batch-size 128 --epochs 5 --clip-norm 1 --schedule cosine", batch: 128, steps: 200),
     ZooRow(
       "lstm", "--data fashion-mnist --model lstm:128",
-      "--batch-size 128 --epochs 5 --schedule cosine", batch: 128, steps: 200, peer: "lstm"),
+      "--epochs 10 --lr 2e-3 --clip-norm 1 --schedule cosine", batch: 128, steps: 200,
+      peer: "lstm"),
     ZooRow(
       "gru", "--data fashion-mnist --model gru:128",
-      "--batch-size 128 --epochs 5 --schedule cosine", batch: 128, steps: 200),
+      "--epochs 8 --lr 2e-3 --clip-norm 1 --schedule cosine", batch: 128, steps: 200),
     ZooRow(
       "gpt", "--data bible --model gpt:layers=4,heads=4,width=128,context=64",
       "--batch-size 24 --steps 3000 --optimizer adamw --lr 1e-3 --betas 0.9,0.99 "
