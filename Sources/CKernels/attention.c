@@ -2,28 +2,53 @@
 #include "small_product.h"
 #include "vectors.h"
 
-// A head at a time: its queries, keys and values are copied together and padded to 16 columns, then
-// blocks of 32 queries meet all keys they see. Only such a block's weights are ever in memory.
-#define BLOCK 32
+#include <float.h>
+
+// A head at a time: its keys and values are copied together and padded to 16 columns, then sixteen
+// queries at once meet all keys they see. Only their weights are ever in memory, a row a key and a
+// column a query, so that no maximum or sum runs across a register.
+#define BLOCK 16
 
 CK_INLINE size_t padded(size_t n) { return (n + 15) / 16 * 16; }
 CK_INLINE size_t least(size_t a, size_t b) { return a < b ? a : b; }
 
 size_t ck_attention_scratch(ck_attention_shape s, int backward) {
-  size_t rows = s.length * padded(s.width), across = padded(s.width) * padded(s.length);
-  size_t block = BLOCK * padded(s.length), queries = BLOCK * padded(s.width);
-  // Forward: q, kᵀ, v, weights, result. Backward: q, kᵀ, k, vᵀ, dout, dk, dv, two blocks, dq.
-  return backward ? 5 * rows + 2 * across + 2 * block + queries
-                  : 2 * rows + across + block + queries;
+  size_t head = s.length * padded(s.width), queries = BLOCK * padded(s.width);
+  size_t weights = s.length * BLOCK;
+  // Forward: k, v, q, qᵀ, result, weights. Backward: k, v, dk, dv, q, qᵀ, dout, doutᵀ, dq, two of
+  // weights.
+  return backward ? 4 * head + 5 * queries + 2 * weights : 2 * head + 3 * queries + weights;
 }
 
-// [length, width] out of rows of `stride`, padded with zeros, times `scale`.
-CK_INLINE void gather_rows(const float *from, size_t stride, float *to, size_t length, size_t width,
+size_t ck_attention_statistics(ck_attention_shape s) {
+  return 2 * s.samples * s.heads * s.length;
+}
+
+// `rows` rows of `width` elements, `stride` apart, to rows padded with zeros, times `scale`.
+CK_INLINE void gather_rows(const float *from, size_t stride, float *to, size_t rows, size_t width,
                            float scale) {
-  size_t columns = padded(width);
-  for (size_t t = 0; t < length; t++) {
-    for (size_t c = 0; c < width; c++) to[t * columns + c] = from[t * stride + c] * scale;
-    for (size_t c = width; c < columns; c++) to[t * columns + c] = 0;
+  for (size_t t = 0; t < rows; t++, from += stride, to += padded(width)) {
+    size_t c = 0;
+    for (; c + 16 <= width; c += 16) ck_store16(to + c, ck_load16(from + c) * scale);
+    if (c < width) ck_store16(to + c, ck_load_tail(from + c, width - c, 0) * scale);
+  }
+}
+
+// Back again: row r times scales[r], where there are such.
+CK_INLINE void scatter_rows(const float *from, float *to, size_t stride, size_t rows, size_t width,
+                            const float *scales, int accumulate) {
+  for (size_t t = 0; t < rows; t++, from += padded(width), to += stride) {
+    float scale = scales ? scales[t] : 1;
+    size_t c = 0;
+    for (; c + 16 <= width; c += 16) {
+      ck_f16 value = ck_load16(from + c) * scale;
+      ck_store16(to + c, accumulate ? ck_load16(to + c) + value : value);
+    }
+    if (c < width) {
+      ck_f16 value = ck_load16(from + c) * scale;
+      if (accumulate) value += ck_load_tail(to + c, width - c, 0);
+      ck_store_tail(to + c, value, width - c);
+    }
   }
 }
 
@@ -41,134 +66,145 @@ CK_INLINE void transpose_16(ck_f16 m[16]) {
   }
 }
 
-// [length, padded width] to [padded width, padded length], padded with zeros.
-CK_INLINE void transpose_head(const float *from, float *to, size_t length, size_t width) {
-  size_t columns = padded(length), across = padded(width);
-  for (size_t t = 0; t < length; t += 16)
-    for (size_t c = 0; c < across; c += 16) {
-      ck_f16 m[16];
-      for (size_t i = 0; i < 16; i++)
-        m[i] = t + i < length ? ck_load16(from + (t + i) * across + c) : (ck_f16)0.0f;
-      transpose_16(m);
-      for (size_t i = 0; i < 16; i++) ck_store16(to + (c + i) * columns + t, m[i]);
-    }
+// A block of queries [rows, columns] to [columns, BLOCK], padded with zeros.
+CK_INLINE void transpose_block(const float *from, float *to, size_t rows, size_t columns) {
+  for (size_t c = 0; c < columns; c += 16) {
+    ck_f16 m[16];
+    for (size_t i = 0; i < 16; i++)
+      m[i] = i < rows ? ck_load16(from + i * columns + c) : (ck_f16)0.0f;
+    transpose_16(m);
+    for (size_t i = 0; i < 16; i++) ck_store16(to + (c + i) * BLOCK, m[i]);
+  }
 }
 
-CK_INLINE void scatter_rows(const float *from, float *to, size_t stride, size_t length,
-                            size_t width, int accumulate) {
-  size_t columns = padded(width);
-  for (size_t t = 0; t < length; t++)
-    for (size_t c = 0; c < width; c++)
-      to[t * stride + c] =
-          accumulate ? to[t * stride + c] + from[t * columns + c] : from[t * columns + c];
+// Which keys a block of queries sees.
+typedef struct {
+  size_t keys, first;  // the first `keys`; the block begins with query `first`
+  int is_causal;       // none behind the query
+  const float *hidden; // none where this is not 0; may be NULL
+} seen;
+
+// The scores of a key, as the queries see it.
+CK_INLINE ck_f16 seen_scores(const float *scores, size_t key, seen see) {
+  const ck_f16 lanes = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+  if (see.hidden && see.hidden[key] != 0) return -__builtin_inff();
+  ck_f16 x = ck_load16(scores + key * BLOCK);
+  if (!see.is_causal || key <= see.first) return x;
+  return lanes < (float)(key - see.first) ? (ck_f16)-__builtin_inff() : x;
 }
 
-// Scores to weights, in place: row r sees all keys, or those up to its own position.
-CK_INLINE void block_softmax(float *weights, size_t columns, size_t rows, size_t first,
-                             size_t length, int is_causal) {
-  for (size_t r = 0; r < rows; r++, weights += columns) {
-    // e^(x − max) of what is not seen is 0.
-    for (size_t j = is_causal ? first + r + 1 : length; j < columns; j++)
-      weights[j] = -__builtin_inff();
-    ck_f16 most = ck_load16(weights), sum = 0.0f;
-    for (size_t j = 16; j < columns; j += 16) most = ck_max16(ck_load16(weights + j), most);
-    float max = ck_largest16(most);
-    for (size_t j = 0; j < columns; j += 16) {
-      ck_f16 e = ck_exp_nonpositive16(ck_load16(weights + j) - max);
-      ck_store16(weights + j, e);
-      sum += e;
-    }
-    float scale = 1.0f / ck_sum16(sum);
-    for (size_t j = 0; j < columns; j += 16)
-      ck_store16(weights + j, ck_load16(weights + j) * scale);
+// Scores [keys, BLOCK] to e^(score − largest) of each column, in place; the largest, and one over
+// the column's sum. A query that sees no key has weights of 0.
+CK_INLINE void block_softmax(float *weights, seen see, float *largest, float *inverse) {
+  ck_f16 most = -FLT_MAX, sum = 0.0f;
+  for (size_t j = 0; j < see.keys; j++) most = ck_max16(seen_scores(weights, j, see), most);
+  for (size_t j = 0; j < see.keys; j++) {
+    ck_f16 e = ck_exp_nonpositive16(seen_scores(weights, j, see) - most);
+    ck_store16(weights + j * BLOCK, e);
+    sum += e;
+  }
+  ck_store16(largest, most);
+  ck_store16(inverse, sum == 0.0f ? (ck_f16)0.0f : 1.0f / sum);
+}
+
+// Scores to weights, from what forward found of each column.
+CK_INLINE void block_weights(float *weights, seen see, const float *largest,
+                             const float *inverse) {
+  ck_f16 most = ck_load16(largest), scale = ck_load16(inverse);
+  for (size_t j = 0; j < see.keys; j++) {
+    ck_f16 e = ck_exp_nonpositive16(seen_scores(weights, j, see) - most);
+    ck_store16(weights + j * BLOCK, e * scale);
   }
 }
 
 // The gradient of the weights to that of the scores, in place.
-CK_INLINE void block_softmax_backward(const float *weights, float *d, size_t columns,
-                                      size_t rows) {
-  for (size_t r = 0; r < rows; r++, weights += columns, d += columns) {
-    ck_f16 sum = 0.0f;
-    for (size_t j = 0; j < columns; j += 16) sum += ck_load16(weights + j) * ck_load16(d + j);
-    float mean = ck_sum16(sum);
-    for (size_t j = 0; j < columns; j += 16)
-      ck_store16(d + j, ck_load16(weights + j) * (ck_load16(d + j) - mean));
-  }
+CK_INLINE void block_softmax_backward(const float *weights, float *d, size_t keys) {
+  ck_f16 sum = 0.0f;
+  for (size_t j = 0; j < keys * BLOCK; j += BLOCK) sum += ck_load16(weights + j) * ck_load16(d + j);
+  for (size_t j = 0; j < keys * BLOCK; j += BLOCK)
+    ck_store16(d + j, ck_load16(weights + j) * (ck_load16(d + j) - sum));
 }
 
-CK_CLONES void ck_attention(const float *qkv, float *out, ck_attention_shape s, float *scratch) {
-  size_t stride = 3 * s.heads * s.width, columns = padded(s.width), keys = padded(s.length);
-  float *q = scratch, *kt = q + s.length * columns, *v = kt + columns * keys;
-  float *weights = v + s.length * columns, *result = weights + BLOCK * keys;
-  float scale = 1.0f / __builtin_sqrtf((float)s.width);
+CK_CLONES void ck_attention(const float *qkv, const float *hidden, float *out, float *statistics,
+                            ck_attention_shape s, float *scratch) {
+  size_t across = s.heads * s.width, stride = 3 * across, columns = padded(s.width);
+  float *k = scratch, *v = k + s.length * columns, *q = v + s.length * columns;
+  float *qt = q + BLOCK * columns, *result = qt + BLOCK * columns;
+  float *weights = result + BLOCK * columns;
+  float scale = 1.0f / __builtin_sqrtf((float)s.width), largest[BLOCK], inverse[BLOCK];
   for (size_t sample = 0; sample < s.samples; sample++)
-    for (size_t head = 0; head < s.heads; head++) {
+    for (size_t head = 0; head < s.heads; head++, statistics += 2 * s.length) {
       const float *from = qkv + sample * s.length * stride + head * s.width;
-      float *to = out + (sample * s.length * s.heads + head) * s.width;
-      gather_rows(from, stride, q, s.length, s.width, scale);
-      gather_rows(from + s.heads * s.width, stride, v, s.length, s.width, 1);
-      transpose_head(v, kt, s.length, s.width);
-      gather_rows(from + 2 * s.heads * s.width, stride, v, s.length, s.width, 1);
+      float *to = out + sample * s.length * across + head * s.width;
+      gather_rows(from + across, stride, k, s.length, s.width, 1);
+      gather_rows(from + 2 * across, stride, v, s.length, s.width, 1);
       for (size_t first = 0; first < s.length; first += BLOCK) {
         size_t rows = least(BLOCK, s.length - first);
-        size_t seen = s.is_causal ? first + rows : s.length, seen16 = padded(seen);
-        ck_small_product(rows, seen16, s.width, (ck_strided){q + first * columns, columns, 1}, kt,
-                         keys, weights, seen16, 0);
-        block_softmax(weights, seen16, rows, first, s.length, s.is_causal);
-        ck_small_product(rows, columns, seen, (ck_strided){weights, seen16, 1}, v, columns,
-                         result, columns, 0);
-        scatter_rows(result, to + first * s.heads * s.width, s.heads * s.width, rows, s.width, 0);
+        seen see = {s.is_causal ? first + rows : s.length, first, s.is_causal,
+                    hidden ? hidden + sample * s.length : NULL};
+        gather_rows(from + first * stride, stride, q, rows, s.width, scale);
+        transpose_block(q, qt, rows, columns);
+        ck_small_product(see.keys, BLOCK, s.width, (ck_strided){k, columns, 1}, qt, BLOCK, weights,
+                         BLOCK, 0);
+        block_softmax(weights, see, largest, inverse);
+        ck_small_product(rows, columns, see.keys, (ck_strided){weights, 1, BLOCK}, v, columns, result,
+                         columns, 0);
+        scatter_rows(result, to + first * across, across, rows, s.width, inverse, 0);
+        memcpy(statistics + first, largest, rows * sizeof(float));
+        memcpy(statistics + s.length + first, inverse, rows * sizeof(float));
       }
     }
 }
 
 // With weights P = softmax(S): dP = dO·Vᵀ, dS = P ⊙ (dP − Σ P ⊙ dP), dQ = dS·K, dK = dSᵀ·Q,
 // dV = Pᵀ·dO.
-CK_CLONES void ck_attention_backward(const float *qkv, const float *dout, float *dqkv,
-                                     ck_attention_shape s, float *scratch, int accumulate) {
-  size_t stride = 3 * s.heads * s.width, columns = padded(s.width), keys = padded(s.length);
-  size_t rows_count = s.length * columns;
-  float *q = scratch, *k = q + rows_count, *d = k + rows_count, *dk = d + rows_count;
-  float *dv = dk + rows_count, *kt = dv + rows_count, *vt = kt + columns * keys;
-  float *weights = vt + columns * keys, *dscores = weights + BLOCK * keys;
-  float *dq = dscores + BLOCK * keys;
-  float scale = 1.0f / __builtin_sqrtf((float)s.width);
-  size_t across = s.heads * s.width;
+CK_CLONES void ck_attention_backward(const float *qkv, const float *hidden, const float *dout,
+                                     const float *statistics, float *dqkv, ck_attention_shape s,
+                                     float *scratch, int accumulate) {
+  size_t across = s.heads * s.width, stride = 3 * across, columns = padded(s.width);
+  size_t head_count = s.length * columns, block_count = BLOCK * columns;
+  float *k = scratch, *v = k + head_count, *dk = v + head_count, *dv = dk + head_count;
+  float *q = dv + head_count, *qt = q + block_count, *d = qt + block_count;
+  float *dt = d + block_count, *dq = dt + block_count, *weights = dq + block_count;
+  float *dscores = weights + s.length * BLOCK;
+  float scale = 1.0f / __builtin_sqrtf((float)s.width), scales[BLOCK];
+  float largest[BLOCK] = {0}, inverse[BLOCK] = {0};
+  for (int i = 0; i < BLOCK; i++) scales[i] = scale;
   for (size_t sample = 0; sample < s.samples; sample++)
-    for (size_t head = 0; head < s.heads; head++) {
+    for (size_t head = 0; head < s.heads; head++, statistics += 2 * s.length) {
       size_t place = sample * s.length * stride + head * s.width;
       const float *from = qkv + place;
+      const float *upstream = dout + sample * s.length * across + head * s.width;
       float *to = dqkv + place;
-      gather_rows(from, stride, q, s.length, s.width, scale);
-      gather_rows(from + across, stride, k, s.length, s.width, scale);
-      // The places of gradients take keys and values on their way.
-      gather_rows(from + across, stride, dk, s.length, s.width, 1);
-      transpose_head(dk, kt, s.length, s.width);
-      gather_rows(from + 2 * across, stride, dv, s.length, s.width, 1);
-      transpose_head(dv, vt, s.length, s.width);
-      gather_rows(dout + (sample * s.length * s.heads + head) * s.width, across, d, s.length,
-                  s.width, 1);
-      memset(dk, 0, rows_count * sizeof(float));
-      memset(dv, 0, rows_count * sizeof(float));
+      gather_rows(from + across, stride, k, s.length, s.width, 1);
+      gather_rows(from + 2 * across, stride, v, s.length, s.width, 1);
+      memset(dk, 0, head_count * sizeof(float));
+      memset(dv, 0, head_count * sizeof(float));
       for (size_t first = 0; first < s.length; first += BLOCK) {
         size_t rows = least(BLOCK, s.length - first);
-        size_t seen = s.is_causal ? first + rows : s.length, seen16 = padded(seen);
-        const float *block_q = q + first * columns, *block_d = d + first * columns;
-        ck_small_product(rows, seen16, s.width, (ck_strided){block_q, columns, 1}, kt, keys,
-                         weights, seen16, 0);
-        block_softmax(weights, seen16, rows, first, s.length, s.is_causal);
-        ck_small_product(rows, seen16, s.width, (ck_strided){block_d, columns, 1}, vt, keys,
-                         dscores, seen16, 0);
-        ck_small_product(seen, columns, rows, (ck_strided){weights, 1, seen16}, block_d, columns,
-                         dv, columns, 1);
-        block_softmax_backward(weights, dscores, seen16, rows);
-        ck_small_product(seen, columns, rows, (ck_strided){dscores, 1, seen16}, block_q, columns,
-                         dk, columns, 1);
-        ck_small_product(rows, columns, seen, (ck_strided){dscores, seen16, 1}, k, columns,
-                         dq, columns, 0);
-        scatter_rows(dq, to + first * stride, stride, rows, s.width, accumulate);
+        seen see = {s.is_causal ? first + rows : s.length, first, s.is_causal,
+                    hidden ? hidden + sample * s.length : NULL};
+        gather_rows(from + first * stride, stride, q, rows, s.width, scale);
+        transpose_block(q, qt, rows, columns);
+        gather_rows(upstream + first * across, across, d, rows, s.width, 1);
+        transpose_block(d, dt, rows, columns);
+        memcpy(largest, statistics + first, rows * sizeof(float));
+        memcpy(inverse, statistics + s.length + first, rows * sizeof(float));
+        ck_small_product(see.keys, BLOCK, s.width, (ck_strided){k, columns, 1}, qt, BLOCK, weights,
+                         BLOCK, 0);
+        block_weights(weights, see, largest, inverse);
+        ck_small_product(see.keys, BLOCK, s.width, (ck_strided){v, columns, 1}, dt, BLOCK, dscores,
+                         BLOCK, 0);
+        ck_small_product(see.keys, columns, rows, (ck_strided){weights, BLOCK, 1}, d, columns, dv,
+                         columns, 1);
+        block_softmax_backward(weights, dscores, see.keys);
+        ck_small_product(see.keys, columns, rows, (ck_strided){dscores, BLOCK, 1}, q, columns, dk,
+                         columns, 1);
+        ck_small_product(rows, columns, see.keys, (ck_strided){dscores, 1, BLOCK}, k, columns, dq,
+                         columns, 0);
+        scatter_rows(dq, to + first * stride, stride, rows, s.width, scales, accumulate);
       }
-      scatter_rows(dk, to + across, stride, s.length, s.width, accumulate);
-      scatter_rows(dv, to + 2 * across, stride, s.length, s.width, accumulate);
+      scatter_rows(dk, to + across, stride, s.length, s.width, NULL, accumulate);
+      scatter_rows(dv, to + 2 * across, stride, s.length, s.width, NULL, accumulate);
     }
 }

@@ -9,6 +9,13 @@ CK_CLONES void ck_relu_mask(float *g, const float *y, size_t n) {
   for (size_t i = 0; i < n; i++) g[i] = y[i] <= 0 ? 0 : g[i];
 }
 
+CK_CLONES void ck_multiply(const float *a, const float *b, float *out, size_t n, int accumulate) {
+  if (accumulate)
+    for (size_t i = 0; i < n; i++) out[i] += a[i] * b[i];
+  else
+    for (size_t i = 0; i < n; i++) out[i] = a[i] * b[i];
+}
+
 enum { TILE = 256, BLOCK = 64 };
 
 // The gradient through a ReLU, as `ck_relu_mask` has it.

@@ -54,6 +54,13 @@ package struct Dataset: @unchecked Sendable {
     }
   }
 
+  /// Starts to bring the features of one row into the cache.
+  package func prefetch(row: Int, part: DatasetPart) {
+    let section = checked(row, part)
+    let bytes = isBytes ? featureCount : 4 * featureCount
+    ck_prefetch(section.features + row * bytes, bytes)
+  }
+
   /// The tokens of a part that is text.
   package func tokens(_ part: DatasetPart) -> UnsafeBufferPointer<UInt16> {
     UnsafeBufferPointer(

@@ -7,10 +7,15 @@ import COneDNN
 package final class ComputeEngine {
   let engine: dnnl_engine_t
   let stream: dnnl_stream_t
+  let precision: Precision
 
-  /// - Parameter threads: threads oneDNN may use; set through OpenMP's call, because libgomp has
-  ///   read its environment long before.
-  package init(threads: Int = 1) throws {
+  /// - Parameters:
+  ///   - threads: threads oneDNN may use; set through OpenMP's call, because libgomp has read its
+  ///     environment long before.
+  ///   - precision: of matrix products and convolutions; `isNative` here.
+  package init(threads: Int = 1, precision: Precision = .float32) throws {
+    precondition(precision.isNative, "\(precision.rawValue) needs instructions this CPU lacks")
+    self.precision = precision
     omp_set_num_threads(Int32(threads))
     var engine: dnnl_engine_t?
     try check("dnnl_engine_create", dnnl_engine_create(&engine, dnnl_cpu, 0))
@@ -35,6 +40,12 @@ package final class ComputeEngine {
     return "\(version.major).\(version.minor).\(version.patch)"
   }
 
+  /// Whether the CPU multiplies bfloat16, as far as `ONEDNN_MAX_CPU_ISA` lets oneDNN use it.
+  static var hasBfloat16: Bool {
+    dnnl_get_effective_cpu_isa().rawValue & dnnl_cpu_isa_avx512_core_bf16.rawValue
+      == dnnl_cpu_isa_avx512_core_bf16.rawValue
+  }
+
   /// The instruction set oneDNN compiles for on this CPU.
   package static var instructionSet: String {
     switch dnnl_get_effective_cpu_isa() {
@@ -57,26 +68,30 @@ func check(_ function: String, _ status: dnnl_status_t) throws {
   throw Failure.internalError("oneDNN: \(function) returned status \(status.rawValue)")
 }
 
-/// A plain row-major float32 array, or one with explicit strides.
-func plainDescriptor(_ extents: [Int], strides: [Int]? = nil) throws -> dnnl_memory_desc_t {
+/// A plain row-major array, or one with explicit strides.
+func plainDescriptor(
+  _ extents: [Int], strides: [Int]? = nil, type: dnnl_data_type_t = dnnl_f32
+) throws -> dnnl_memory_desc_t {
   var descriptor = dnnl_memory_desc_t()
   var strides = strides.map { $0.map(Int64.init) } ?? rowMajorStrides(extents)
   var extents = extents.map(Int64.init)
   try check(
     "dnnl_memory_desc_init_by_strides",
     dnnl_memory_desc_init_by_strides(
-      &descriptor, Int32(extents.count), &extents, dnnl_f32, &strides))
+      &descriptor, Int32(extents.count), &extents, type, &strides))
   return descriptor
 }
 
-/// A float32 array whose layout oneDNN is to choose.
-func freeDescriptor(_ extents: [Int]) throws -> dnnl_memory_desc_t {
+/// An array whose layout oneDNN is to choose.
+func freeDescriptor(
+  _ extents: [Int], type: dnnl_data_type_t = dnnl_f32
+) throws -> dnnl_memory_desc_t {
   var descriptor = dnnl_memory_desc_t()
   var dimensions = extents.map(Int64.init)
   try check(
     "dnnl_memory_desc_init_by_tag",
     dnnl_memory_desc_init_by_tag(
-      &descriptor, Int32(extents.count), &dimensions, dnnl_f32, dnnl_format_tag_any))
+      &descriptor, Int32(extents.count), &dimensions, type, dnnl_format_tag_any))
   return descriptor
 }
 

@@ -24,6 +24,9 @@ package protocol Operation: Sendable {
   /// only delivers a gradient that could not be shared too.
   func isView(of inputs: [Shape], in mode: Plan.Mode) -> Bool
 
+  /// Whether it takes little more time than to read and write its memory.
+  var isCheap: Bool { get }
+
   /// Which values backward reads: they stay in memory until then.
   var backwardReads: BackwardReads { get }
 
@@ -40,6 +43,7 @@ package protocol Operation: Sendable {
 extension Operation {
   package var images: ImageUse { .channelsFirst }
   package func isView(of inputs: [Shape], in mode: Plan.Mode) -> Bool { false }
+  package var isCheap: Bool { false }
   package func fused(with activation: Activation) -> (any Operation)? { nil }
   package func fusedWithAddition() -> (any Operation)? { nil }
 }

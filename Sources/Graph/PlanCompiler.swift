@@ -62,13 +62,41 @@ struct PlanCompiler {
         fused[id] = Trace.Node(
           kind: .operation(joined), inputs: source.inputs + others, shape: node.shape,
           layer: source.layer, requiresGradient: node.requiresGradient)
-        // Nothing reads the producer any more: it becomes a node without inputs or kernels.
-        fused[producer] = Trace.Node(
-          kind: .input, inputs: [], shape: [], layer: source.layer, requiresGradient: false)
+        fused[producer] = absent(source)
         break
       }
     }
     return fused
+  }
+
+  /// Joins a product to the operation that makes its left side where that is cheaper to do again
+  /// than to keep.
+  ///
+  /// - Parameter bytes: smaller values are kept.
+  static func recomputing(
+    _ nodes: [Trace.Node], result: Int, from bytes: Int
+  ) -> [Trace.Node] {
+    var joined = nodes
+    let uses = useCounts(nodes, result: result)
+    for (id, node) in nodes.enumerated() {
+      guard case .operation(let product as MatrixProduct) = node.kind, let left = node.inputs.first,
+        case .operation(let first) = joined[left].kind, first.isCheap, uses[left] == 1,
+        node.requiresGradient, nodes[left].shape.count * 4 >= bytes
+      else { continue }
+      let source = joined[left]
+      joined[id] = Trace.Node(
+        kind: .operation(
+          Recomputation(first: first, firstCount: source.inputs.count, second: product)),
+        inputs: source.inputs + node.inputs.dropFirst(), shape: node.shape, layer: node.layer,
+        requiresGradient: true)
+      joined[left] = absent(source)
+    }
+    return joined
+  }
+
+  /// Nothing reads it any more: a node without inputs or kernels.
+  private static func absent(_ node: Trace.Node) -> Trace.Node {
+    Trace.Node(kind: .input, inputs: [], shape: [], layer: node.layer, requiresGradient: false)
   }
 
   private static func useCounts(_ nodes: [Trace.Node], result: Int) -> [Int] {

@@ -80,9 +80,17 @@ extension Tensor {
   }
 
   /// softmax(q·kᵀ/√width)·v of each head: `[batch, T, 3·C]` → `[batch, T, C]`.
-  public func attended(heads: Int, causal: Bool, layer: String = "attention") -> Tensor {
-    applying(Attention(heads: heads, isCausal: causal), layer: layer)
+  ///
+  /// - Parameter hidden: `[batch, T]`, not 0 for positions that none sees, such as padding.
+  public func attended(
+    heads: Int, causal: Bool, hiding hidden: Tensor? = nil, layer: String = "attention"
+  ) -> Tensor {
+    applying(
+      Attention(heads: heads, isCausal: causal), hidden.map { [$0] } ?? [], layer: layer)
   }
+
+  /// 1 where the model's input is `token`, else 0: `[batch, T]` → the same shape.
+  public func isToken(_ token: Int32) -> Tensor { applying(TokenMask(token: token)) }
 
   /// Elements `range` of one axis, which is not the batch.
   public func slice(_ range: Range<Int>, axis: Int) -> Tensor {

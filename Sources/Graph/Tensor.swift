@@ -121,20 +121,23 @@ package final class Trace {
     return change.id
   }
 
-  /// Tokens are integers in the features' memory: only an embedding may read them.
+  /// Tokens are integers in the features' memory: only an embedding or a mask may read them.
   private func checkTokens(_ operation: any Operation, _ inputs: [Int]) throws(ShapeMismatch) {
+    let readsTokens = operation is Embedding || operation is TokenMask
     guard let source = inputs.first, case .input = nodes[source].kind else {
-      if operation is Embedding { throw ShapeMismatch("an embedding needs the model's input") }
+      if readsTokens { throw ShapeMismatch("\(operation.name) needs the model's input") }
       return
     }
-    let embeds = operation is Embedding
     guard let vocabulary else {
-      if embeds { throw ShapeMismatch("an embedding needs tokens, the data has numbers") }
+      if readsTokens {
+        throw ShapeMismatch("\(operation.name) needs tokens, the data has numbers")
+      }
       return
     }
-    guard embeds else {
+    guard readsTokens else {
       throw ShapeMismatch("it needs numbers, the data has tokens: begin with an embedding")
     }
+    guard operation is Embedding else { return }
     let rows = nodes[inputs[1]].shape[0]
     if rows < vocabulary {
       throw ShapeMismatch("\(rows) embeddings, but the data has tokens up to \(vocabulary - 1)")

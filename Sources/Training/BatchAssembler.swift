@@ -39,6 +39,11 @@ struct BatchAssembler {
     }
   }
 
+  /// Starts to bring a row's memory into the cache.
+  func prefetch(_ sample: Sample) {
+    if case .row(let row, let part) = sample { data.dataset.prefetch(row: row, part: part) }
+  }
+
   private func copy(row: Int, part: DatasetPart, to sample: Int, of plans: PlanCache) {
     let width = data.dataset.featureCount
     data.copyFeatures(row: row, part: part, to: plans.features.pointer + sample * width)

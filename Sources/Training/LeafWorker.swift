@@ -12,6 +12,8 @@ final class LeafWorker {
   private let assembler: BatchAssembler
   private let sampler: EpochSampler
   private let seed: UInt64
+  /// The last samples found, on their way into the cache.
+  private var coming = Array(repeating: BatchAssembler.Sample.row(0, .train), count: 16)
 
   init(
     arena: NodeArena, reducer: GradientReducer, division: WorkDivision, plans: PlanCache,
@@ -40,9 +42,7 @@ final class LeafWorker {
         return
       }
       arena.enter(.assembling)
-      for (sample, position) in samples.enumerated() {
-        assembler.copy(sampler.sample(batch, position), to: sample, of: plans)
-      }
+      assemble(samples, of: batch)
       let plan = try plans.training(
         batch: samples.count, parameters: arena.parameters, gradients: gradient)
       // A sample's place in the step's batch: whoever computes it draws the same numbers.
@@ -59,5 +59,21 @@ final class LeafWorker {
     arena.own.pointee.wantsStop = ck_signal_received() != 0
     arena.own.pointee.computeNanoseconds = ck_monotonic_ns() - start
     return batch.count
+  }
+
+  /// Copies a leaf's samples into the plan's features and targets. Their rows lie anywhere in
+  /// memory: each is fetched while those before it are copied.
+  private func assemble(_ samples: Range<Int>, of batch: EpochSampler.Batch) {
+    let ahead = coming.count
+    for index in 0..<(samples.count + ahead) {
+      if index >= ahead {
+        assembler.copy(coming[index % ahead], to: index - ahead, of: plans)
+      }
+      if index < samples.count {
+        let sample = sampler.sample(batch, samples.lowerBound + index)
+        assembler.prefetch(sample)
+        coming[index % ahead] = sample
+      }
+    }
   }
 }

@@ -99,7 +99,8 @@ package struct TrainingJob {
       try advise(configuration, trainCount: data.split.trainCount, console: console)
     }
     group.own.enter(.planning)
-    let engine = try ComputeEngine(threads: configuration.threads ?? 1)
+    let engine = try ComputeEngine(
+      threads: configuration.threads ?? 1, precision: configuration.precision)
     let built = try group.agree { try plan(configuration, data: data, engine: engine) }
     built.plans.allocate()
     let affinity = try Affinity(group)
@@ -188,6 +189,10 @@ package struct TrainingJob {
       "model",
       "\(configuration.model ?? "own"): \(Format.grouped(built.plans.layout.parameterCount)) parameters"
     )
+    if configuration.precision != .float32 {
+      table.add(
+        "precision", "\(configuration.precision.rawValue) in matrix products and convolutions")
+    }
     table.add(
       "optimizer",
       "\(configuration.optimizer ?? ""), rate \(Format.short(configuration.learningRate ?? 0)), "

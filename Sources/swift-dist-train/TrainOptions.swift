@@ -169,6 +169,13 @@ struct TrainOptions: ParsableArguments {
     help: ArgumentHelp(
       "cross-entropy: a weight a class, in the order of the classes.", valueName: "w,w,…"))
   var classWeights: String?
+  @Option(
+    help: ArgumentHelp(
+      """
+      Of matrix products and convolutions: fp32 (default), bf16 (operands in bfloat16, sums, \
+      weights and all else in float32) or bf16-emulated (the same on a CPU without it, slowly).
+      """, valueName: "fp32|bf16|bf16-emulated"))
+  var precision: String?
   @Option(help: "Seed of weights, split and order (default 0).")
   var seed: String?
   @Option(help: "Stop as diverged (76) after this many non-finite steps in a row (default 10).")

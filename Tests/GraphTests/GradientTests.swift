@@ -57,6 +57,16 @@ import Testing
           return value
         }),
       Case(
+        name: "gelu beside its input", parameters: ["v": [4, 5]],
+        model: { x, p in
+          let hidden = x.linear(weight: p("v"), bias: nil)
+          return gelu(hidden) + hidden
+        },
+        reference: { x, p in
+          let hidden = Reference.linear(x, p["v"] ?? [])
+          return Reference.add(Reference.apply(.gelu(tanh: false), hidden), hidden)
+        }),
+      Case(
         name: "fan-out", parameters: weights,
         model: { x, p in
           let hidden = relu(x.linear(weight: p("v"), bias: p("b")))

@@ -144,6 +144,60 @@ import Testing
     }
   }
 
+  /// Positions whose token is 1 are seen by none; the first position of a causal row then sees
+  /// nothing at all.
+  @Test(arguments: [true, false]) func attentionHidesPadding(_ causal: Bool) throws {
+    let (length, heads, width) = (21, 2, 3)
+    let tokens = (0..<(2 * length)).map { index -> Float in
+      let isPadding = index % 5 == 0 || index > 35
+      return isPadding ? 1 : Float(index % 4 + 2)
+    }
+    let run = try PlanRun([2, length], vocabulary: 6, .meanSquaredError) { input in
+      input.parameter(.test("x", [2, length, 3 * heads * width])).attended(
+        heads: heads, causal: causal, hiding: input.isToken(1))
+    }
+    let x = randomValues(run["x"].count, stream: 1)
+    run["x"] = x
+    let targets = randomValues(run.plan.outputShape.count, stream: 2)
+    try run.run(tokens, targets: targets, takesTokens: true)
+    let hidden = Set(tokens.indices.filter { tokens[$0] == 1 })
+    func reference(_ x: [Double]) -> [Double] {
+      SequenceReference.attention(
+        x, length: length, heads: heads, width: width, isCausal: causal, hidden: hidden)
+    }
+    let start = x.map(Double.init)
+    #expect(relativeError(run.output.map(Double.init), reference(start)) <= 2e-6)
+    func loss(_ x: [Double]) -> Double {
+      zip(reference(x), targets).reduce(0) { $0 + ($1.0 - Double($1.1)) * ($1.0 - Double($1.1)) }
+    }
+    let indices = Array(stride(from: 0, to: x.count, by: 7))
+    let expected = indices.map { index in
+      var (up, down) = (start, start)
+      up[index] += 1e-5
+      down[index] -= 1e-5
+      return (loss(up) - loss(down)) / 2e-5
+    }
+    let gradient = run.gradient("x")
+    #expect(relativeError(indices.map { Double(gradient[$0]) }, expected) <= 1e-5)
+  }
+
+  @Test func masksThatDoNotFit() {
+    func refusal(_ vocabulary: Int?, _ model: (Tensor) -> Tensor) -> String {
+      failure { _ = try PlanRun([2, 3], vocabulary: vocabulary, .meanSquaredError, model) }?
+        .message ?? "none"
+    }
+    func x(_ input: Tensor, _ length: Int) -> Tensor {
+      input.parameter(.test("x", [2, length, 6]))
+    }
+    #expect(
+      refusal(5) { x($0, 3).attended(heads: 1, causal: false, hiding: $0.isToken(1)) } == "none")
+    #expect(
+      refusal(5) { x($0, 4).attended(heads: 1, causal: false, hiding: $0.isToken(1)) }.contains(
+        "expected a mask of keys [2, 4], found [2, 3]"))
+    #expect(refusal(nil) { $0.isToken(1) }.contains("the data has numbers"))
+    #expect(refusal(5) { $0.isToken(1).isToken(1) }.contains("needs the model's input"))
+  }
+
   /// A table's rows are read in any order and more than once.
   @Test func embedding() throws {
     let tokens: [Float] = [2, 0, 2, 3, 3, 2]

@@ -39,7 +39,7 @@ enum SequenceReference {
   }
 
   static func attention(
-    _ qkv: Values, length: Int, heads: Int, width: Int, isCausal: Bool
+    _ qkv: Values, length: Int, heads: Int, width: Int, isCausal: Bool, hidden: Set<Int> = []
   ) -> Values {
     let across = heads * width
     return rows(qkv, length * 3 * across) { sample in
@@ -50,15 +50,18 @@ enum SequenceReference {
       }
       return (0..<length).flatMap { t in
         (0..<heads).flatMap { head -> Values in
-          let seen = 0..<(isCausal ? t + 1 : length)
+          let seen = (0..<(isCausal ? t + 1 : length)).filter {
+            !hidden.contains(start / (3 * across) + $0)
+          }
+          if seen.isEmpty { return Values(repeating: 0, count: width) }
           let scores = seen.map { j in
             zip(part(0, head, t), part(1, head, j)).reduce(0) { $0 + $1.0 * $1.1 }
               / Double(width).squareRoot()
           }
           let weights = softmax(scores[...])
           return (0..<width).map { c in
-            seen.reduce(0) {
-              $0 + weights[$1] * part(2, head, $1)[part(2, head, $1).startIndex + c]
+            zip(weights, seen).reduce(0) {
+              $0 + $1.0 * part(2, head, $1.1)[part(2, head, $1.1).startIndex + c]
             }
           }
         }

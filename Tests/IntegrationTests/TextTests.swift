@@ -59,6 +59,9 @@ extension Integration {
         Refusal(predict + ["--temperature", "-1"], 64, "temperature"),
         Refusal(["predict", run.path, "--prompt", "Ω"], 65, "prompt, character 1", "vocabulary"),
         Refusal(["predict", run.path, "--prompt", ""], 64, "empty"),
+        Refusal(
+          ["evaluate", run.path, "--data", try folder.write("greek.txt", "the quick brown Ω fox")],
+          65, "greek.txt, character 17", "vocabulary"),
         Refusal(["predict", run.path, "--output", folder.file("o.csv")], 64, "--prompt"),
       ])
     }

@@ -16,12 +16,13 @@ package final class PlanRun {
 
   package init(
     _ input: Shape, vocabulary: Int? = nil, _ loss: Loss, mode: Plan.Mode = .training,
-    keepsOutput: Bool = true, _ model: (Tensor) -> Tensor
+    keepsOutput: Bool = true, precision: Precision = .float32,
+    recomputedBytes: Int = Plan.recomputedBytes, _ model: (Tensor) -> Tensor
   ) throws {
     plan = try Plan(
-      input: input, vocabulary: vocabulary, loss: loss, mode: mode, engine: ComputeEngine(),
-      keepsOutput: keepsOutput,
-      model: model)
+      input: input, vocabulary: vocabulary, loss: loss, mode: mode,
+      engine: ComputeEngine(precision: precision), keepsOutput: keepsOutput,
+      recomputedBytes: recomputedBytes, model: model)
     layout = plan.layout
     features = AlignedBuffer(count: plan.featureCount)
     targets = AlignedBuffer(count: plan.targetCount)

@@ -22,7 +22,8 @@ import Training
     "clip-agc": "0.01", "max-norm": "3.0", "gradient-noise": "0.3", "ema": "true",
     "ema-decay": "0.99", "clip-value": "0.30000000000000004", "loss": "mse",
     "label-smoothing": "0.1", "class-weights": "1.0,0.0,2.5", "seed": "18446744073709551615",
-    "max-skipped": "3", "run": "runs/it's\n\there", "resume": "latest",
+    "precision": "bf16-emulated", "max-skipped": "3", "run": "runs/it's\n\there",
+    "resume": "latest",
     "stop-after": "5",
     "checkpoint-every": "10min", "checkpoint-mode": "sync", "keep-every": "5ep",
     "time-limit": "1.5h", "keep": "1", "keep-best": "2", "early-stopping": "true",
@@ -55,7 +56,7 @@ import Training
       "stopping-threshold": ["inf"], "divergence-threshold": ["-inf"],
       "logical-ranks": ["0", "2x0", "x2", "2x3x4", "65537", "65536x65536", "-1"],
       "time-limit": ["0s", "-1h", "10", "min", "1e10s", "10minutes"],
-      "checkpoint-mode": ["none"], "reduction": ["quick"],
+      "checkpoint-mode": ["none"], "reduction": ["quick"], "precision": ["fp16", "bfloat16"],
       "hang-timeout": ["0.5", "-1", "1e9", "inf"], "batch-size": whole + ["0"],
     ]
     for name in [

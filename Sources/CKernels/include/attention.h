@@ -13,11 +13,17 @@ typedef struct {
 /// Floats of scratch memory each call needs: linear in the length.
 size_t ck_attention_scratch(ck_attention_shape shape, int backward);
 
-/// out = softmax(q·kᵀ/√width)·v for each sample and head.
-void ck_attention(const float *qkv, float *out, ck_attention_shape shape, float *scratch);
+/// Floats that backward needs of forward: two a query and head.
+size_t ck_attention_statistics(ck_attention_shape shape);
+
+/// out = softmax(q·kᵀ/√width)·v for each sample and head. Where `hidden` [samples, length] is not
+/// NULL, no query sees the keys it is not 0 for; a query that sees none gets 0.
+void ck_attention(const float *qkv, const float *hidden, float *out, float *statistics,
+                  ck_attention_shape shape, float *scratch);
 
 /// dqkv (+)= the gradient through `ck_attention`; its weights are computed again from qkv.
-void ck_attention_backward(const float *qkv, const float *dout, float *dqkv,
-                           ck_attention_shape shape, float *scratch, int accumulate);
+void ck_attention_backward(const float *qkv, const float *hidden, const float *dout,
+                           const float *statistics, float *dqkv, ck_attention_shape shape,
+                           float *scratch, int accumulate);
 
 #endif

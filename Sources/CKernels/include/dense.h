@@ -9,6 +9,9 @@ void ck_relu(const float *x, float *y, size_t n);
 /// g[i] = y[i] <= 0 ? 0 : g[i]: the gradient through a ReLU, from its input or its output.
 void ck_relu_mask(float *g, const float *y, size_t n);
 
+/// out[i] (+)= a[i]·b[i].
+void ck_multiply(const float *a, const float *b, float *out, size_t n, int accumulate);
+
 /// sums[c] = Σ_r g[r][c] (added to `sums` where `accumulate`): the gradient of a bias. Blocks of
 /// rows are summed in float, blocks in double. Where `y` is not null, g is first put through the
 /// ReLU with the result y, in place, as `ck_relu_mask` does.

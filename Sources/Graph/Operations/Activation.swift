@@ -3,7 +3,7 @@ import CKernels
 import COneDNN
 
 /// An element-wise function, by oneDNN's eltwise primitive; ReLU by a loop of our own, because
-/// oneDNN's turns NaN into 0.
+/// oneDNN's turns NaN into 0, and GELU, which is most of a transformer's work between products.
 package enum Activation: Operation, Hashable {
   /// max(0, x), NaN for NaN; derivative 0 at 0, as in PyTorch.
   case relu
@@ -33,13 +33,21 @@ package enum Activation: Operation, Hashable {
     }
   }
 
-  package var backwardReads: BackwardReads { .inputs }
+  package var backwardReads: BackwardReads { self == .gelu(tanh: false) ? [] : .inputs }
   package var images: ImageUse { .any }
+  package var isCheap: Bool { true }
 
   package func outputShape(_ inputs: [Shape]) throws(ShapeMismatch) -> Shape { inputs[0] }
 
   package func compile(_ site: Site) throws -> CompiledOperation {
-    if self == .relu { return compileRelu(site) }
+    switch self {
+    case .relu: return compileRelu(site)
+    case .gelu(tanh: false): return compileGelu(site)
+    default: return try compilePrimitive(site)
+    }
+  }
+
+  private func compilePrimitive(_ site: Site) throws -> CompiledOperation {
     let layout = try plainDescriptor([site.outputShape.count])
     var data = layout
     var forward = dnnl_eltwise_desc_t()
@@ -87,6 +95,28 @@ package enum Activation: Operation, Hashable {
       ck_relu_mask(pointers[2], pointers[1], count)
     }
     return CompiledOperation(forward: [forward], backward: [copy] + addition)
+  }
+
+  /// Forward finds the derivative along the way (0.25 ms for 400,000 elements, oneDNN's forward
+  /// alone 0.26) and keeps it in x's stead; backward is a product (0.05 ms, oneDNN's 0.33).
+  private func compileGelu(_ site: Site) -> CompiledOperation {
+    let count = site.outputShape.count
+    guard let upstream = site.outputGradient, let target = site.inputGradients[0] else {
+      return CompiledOperation(forward: [
+        ClosureKernel([site.inputs[0], site.output]) { pointers in
+          ck_gelu(pointers[0], pointers[1], nil, count)
+        }
+      ])
+    }
+    let slope = site.scratch(bytes: count * 4, during: .both)
+    let forward = ClosureKernel([site.inputs[0], site.output, slope]) { pointers in
+      ck_gelu(pointers[0], pointers[1], pointers[2], count)
+    }
+    let accumulates: Int32 = target.accumulates ? 1 : 0
+    let backward = ClosureKernel([upstream, slope, target.buffer]) { pointers in
+      ck_multiply(pointers[0], pointers[1], pointers[2], count, accumulates)
+    }
+    return CompiledOperation(forward: [forward], backward: [backward])
   }
 
   private var algorithm: dnnl_alg_kind_t {

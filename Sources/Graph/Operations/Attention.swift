@@ -4,6 +4,9 @@ import CKernels
 /// softmax(q·kᵀ/√width)·v for each head: `[batch, T, 3·C]`, queries, keys and values of
 /// `heads` heads side by side → `[batch, T, C]`. PyTorch's `scaled_dot_product_attention`.
 ///
+/// A second input `[batch, T]` hides the keys it is not 0 for, as `key_padding_mask` does in
+/// PyTorch's `nn.MultiheadAttention`; a query that sees no key gets 0.
+///
 /// Memory is linear in T: the weights of a block of queries at a time, computed again in backward.
 ///
 /// Source: Vaswani et al., "Attention Is All You Need", arXiv 1706.03762.
@@ -28,6 +31,9 @@ package struct Attention: Operation {
     guard heads > 0, x[2] / 3 % heads == 0 else {
       throw ShapeMismatch("a width of \(x[2] / 3) cannot be cut into \(heads) heads")
     }
+    if inputs.count > 1, inputs[1].extents != [x[0], x[1]] {
+      throw ShapeMismatch("expected a mask of keys [\(x[0]), \(x[1])], found \(inputs[1])")
+    }
     return Shape([x[0], x[1], x[2] / 3])
   }
 
@@ -36,19 +42,32 @@ package struct Attention: Operation {
     let shape = ck_attention_shape(
       samples: result[0], length: result[1], heads: heads, width: result[2] / heads,
       is_causal: isCausal ? 1 : 0)
+    let statistics = site.scratch(
+      bytes: ck_attention_statistics(shape) * 4,
+      during: site.outputGradient == nil ? .forward : .both)
     let scratch = site.scratch(bytes: ck_attention_scratch(shape, 0) * 4, during: .forward)
-    let forward = ClosureKernel([site.inputs[0], site.output, scratch]) { pointers in
-      ck_attention(pointers[0], pointers[1], shape, pointers[2])
+    let hidden = site.inputs.dropFirst()
+    let masks = !hidden.isEmpty
+    let forward = ClosureKernel(
+      [site.inputs[0], site.output, statistics, scratch] + hidden
+    ) { pointers in
+      ck_attention(
+        pointers[0], masks ? pointers[4] : nil, pointers[1], pointers[2], shape, pointers[3])
     }
     guard let upstream = site.outputGradient, let target = site.inputGradients[0] else {
       return CompiledOperation(forward: [forward])
     }
     let accumulates: Int32 = target.accumulates ? 1 : 0
     let workspace = site.scratch(bytes: ck_attention_scratch(shape, 1) * 4, during: .backward)
-    let backward = ClosureKernel([site.inputs[0], upstream, target.buffer, workspace]) { pointers in
+    let backward = ClosureKernel(
+      [site.inputs[0], upstream, statistics, target.buffer, workspace] + hidden
+    ) { pointers in
       ck_attention_backward(
-        pointers[0], pointers[1], pointers[2], shape, pointers[3], accumulates)
+        pointers[0], masks ? pointers[5] : nil, pointers[1], pointers[2], pointers[3], shape,
+        pointers[4], accumulates)
     }
-    return CompiledOperation(forward: [forward], backward: [backward])
+    // A mask is a choice: it has no slope.
+    let clear = site.inputGradients.dropFirst().flatMap { $0.map(clearing) ?? [] }
+    return CompiledOperation(forward: [forward], backward: [backward] + clear)
   }
 }

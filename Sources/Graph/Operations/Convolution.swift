@@ -88,11 +88,13 @@ package struct Convolution: Operation {
     guard let upstream = site.outputGradient else { return CompiledOperation(forward: forward) }
 
     var backward = maskAndBiasGradient(site, upstream)
+    let dz = primitives.upstream(upstream)
+    backward += dz.preparation
     if let target = site.inputGradients[0] {
-      backward += try primitives.inputGradient(upstream, into: target)
+      backward += try primitives.inputGradient(dz, into: target)
     }
     if let target = site.inputGradients[1] {
-      backward += try primitives.weightGradient(upstream, into: target)
+      backward += try primitives.weightGradient(dz, into: target)
     }
     return CompiledOperation(forward: forward, backward: backward)
   }

@@ -2,16 +2,15 @@ import Basics
 import COneDNN
 
 /// The oneDNN primitives of one convolution in one plan.
+///
+/// What is multiplied is in the engine's precision; results and gradients are float32.
 struct ConvolutionPrimitives {
   let site: Site
   let hasBias: Bool
-  /// Descriptors of the data as it lies.
-  private let x: dnnl_memory_desc_t
-  private let y: dnnl_memory_desc_t
-  private let plainWeight: dnnl_memory_desc_t
-  private let plainBias: dnnl_memory_desc_t
-  /// The weight in whatever order the primitive likes best.
-  private let anyWeight: dnnl_memory_desc_t
+  private let precision: Precision
+  /// Of what is multiplied.
+  private let type: dnnl_data_type_t
+  private let weightExtents: [Int]
   private let strides: [Int64]
   private let dilations: [Int64]
   private let padding: [Int64]
@@ -20,6 +19,8 @@ struct ConvolutionPrimitives {
   init(_ convolution: Convolution, _ site: Site) throws {
     self.site = site
     hasBias = convolution.hasBias
+    precision = site.engine.precision
+    type = precision == .bfloat16 ? dnnl_bf16 : dnnl_f32
     let geometry = convolution.geometry
     let weight = site.inputShapes[1]
     var extents = weight.extents
@@ -27,18 +28,17 @@ struct ConvolutionPrimitives {
       extents[0] /= geometry.groups
       extents.insert(geometry.groups, at: 0)
     }
-    x = try channelsLastDescriptor(site.inputShapes[0])
-    y = try channelsLastDescriptor(site.outputShape)
-    plainWeight = try plainDescriptor(extents)
-    plainBias = try plainDescriptor([weight[0]])
-    anyWeight = try freeDescriptor(extents)
+    weightExtents = extents
     let strides = Array(repeating: Int64(geometry.stride), count: 2)
     // oneDNN counts the pixels left out between two taps.
     let dilations = Array(repeating: Int64(geometry.dilation - 1), count: 2)
     let padding = Array(repeating: Int64(geometry.padding), count: 2)
     (self.strides, self.dilations, self.padding) = (strides, dilations, padding)
 
-    var (x, y, weights, bias) = (x, y, anyWeight, plainBias)
+    var x = try channelsLastDescriptor(site.inputShapes[0], type: type)
+    var y = try channelsLastDescriptor(site.outputShape)
+    var weights = try freeDescriptor(extents, type: type)
+    var bias = try plainDescriptor([weight[0]])
     var operation = dnnl_convolution_desc_t()
     try check(
       "dnnl_dilated_convolution_forward_desc_init",
@@ -51,23 +51,37 @@ struct ConvolutionPrimitives {
   }
 
   func forward() throws -> [any Kernel] {
+    let x = site.operand(site.inputs[0], in: precision, during: .forward)
     let (weight, copies) = try weight(of: forwardDescriptor, during: .forward)
     var arguments: [PrimitiveKernel.Argument] = [
-      .init(index: dt_arg_src(), descriptor: x, buffer: site.inputs[0]),
+      .init(
+        index: dt_arg_src(), descriptor: try image(site.inputShapes[0], x.type), buffer: x.buffer),
       weight,
-      .init(index: dt_arg_dst(), descriptor: y, buffer: site.output),
+      .init(
+        index: dt_arg_dst(), descriptor: try image(site.outputShape), buffer: site.output),
     ]
     if hasBias {
       arguments.append(
-        .init(index: dt_arg_bias(), descriptor: plainBias, buffer: site.inputs[2]))
+        .init(
+          index: dt_arg_bias(), descriptor: try plainDescriptor([site.inputShapes[1][0]]),
+          buffer: site.inputs[2]))
     }
-    return copies + [
+    return x.preparation + copies + [
       try PrimitiveKernel(forwardDescriptor, site: site, during: .forward, arguments: arguments)
     ]
   }
 
-  func inputGradient(_ upstream: Buffer, into target: GradientTarget) throws -> [any Kernel] {
-    var (x, y, weights) = (x, y, anyWeight)
+  /// The gradient of the result as the backward primitives take it.
+  func upstream(_ gradient: Buffer) -> ProductOperand {
+    site.operand(gradient, in: precision, during: .backward)
+  }
+
+  func inputGradient(
+    _ upstream: ProductOperand, into target: GradientTarget
+  ) throws -> [any Kernel] {
+    var x = try image(site.inputShapes[0])
+    var y = try image(site.outputShape, type)
+    var weights = try freeDescriptor(weightExtents, type: type)
     var operation = dnnl_convolution_desc_t()
     try check(
       "dnnl_dilated_convolution_backward_data_desc_init",
@@ -82,15 +96,20 @@ struct ConvolutionPrimitives {
     let kernel = try PrimitiveKernel(
       descriptor, site: site, during: .backward,
       arguments: [
-        .init(index: dt_arg_diff_dst(), descriptor: y, buffer: upstream),
+        .init(index: dt_arg_diff_dst(), descriptor: y, buffer: upstream.buffer),
         weight,
         .init(index: dt_arg_diff_src(), descriptor: x, buffer: result),
       ])
     return copies + [kernel] + addition
   }
 
-  func weightGradient(_ upstream: Buffer, into target: GradientTarget) throws -> [any Kernel] {
-    var (x, y, weights) = (x, y, anyWeight)
+  func weightGradient(
+    _ upstream: ProductOperand, into target: GradientTarget
+  ) throws -> [any Kernel] {
+    let source = site.operand(site.inputs[0], in: precision, during: .backward)
+    var x = try image(site.inputShapes[0], type)
+    var y = try image(site.outputShape, type)
+    var weights = try freeDescriptor(weightExtents)
     var operation = dnnl_convolution_desc_t()
     try check(
       "dnnl_dilated_convolution_backward_weights_desc_init",
@@ -100,35 +119,49 @@ struct ConvolutionPrimitives {
     let descriptor = try PrimitiveDescriptor(
       &operation, engine: site.engine, forward: forwardDescriptor)
     let chosen = try descriptor.layout(dnnl_query_diff_weights_md)
+    let plain = try plainDescriptor(weightExtents)
     let (result, addition) = accumulation(into: target, count: site.inputShapes[1].count, site)
-    let isPlain = isEqual(chosen, plainWeight)
+    let isPlain = isEqual(chosen, plain)
     let direct = isPlain ? result : site.scratch(bytes: byteCount(chosen), during: .backward)
     let kernel = try PrimitiveKernel(
       descriptor, site: site, during: .backward,
       arguments: [
-        .init(index: dt_arg_src(), descriptor: x, buffer: site.inputs[0]),
-        .init(index: dt_arg_diff_dst(), descriptor: y, buffer: upstream),
+        .init(index: dt_arg_src(), descriptor: x, buffer: source.buffer),
+        .init(index: dt_arg_diff_dst(), descriptor: y, buffer: upstream.buffer),
         .init(index: dt_arg_diff_weights(), descriptor: chosen, buffer: direct),
       ])
-    if isPlain { return [kernel] + addition }
-    let copy = try reorder(
-      direct, chosen, to: result, plainWeight, site: site, during: .backward)
-    return [kernel, copy] + addition
+    let kernels = source.preparation + [kernel]
+    if isPlain { return kernels + addition }
+    let copy = try reorder(direct, chosen, to: result, plain, site: site, during: .backward)
+    return kernels + [copy] + addition
   }
 
-  /// The weight as a primitive wants it, and the copy that brings it there.
+  /// The weight as a primitive wants it, and the copies that bring it there.
   private func weight(
     of descriptor: PrimitiveDescriptor, during: Site.Scratch
   ) throws -> (argument: PrimitiveKernel.Argument, copies: [any Kernel]) {
+    let source = site.operand(site.inputs[1], in: precision, during: during)
+    let plain = try plainDescriptor(weightExtents, type: type)
     let chosen = try descriptor.layout(dnnl_query_weights_md)
-    if isEqual(chosen, plainWeight) {
-      return (.init(index: dt_arg_weights(), descriptor: chosen, buffer: site.inputs[1]), [])
+    if isEqual(chosen, plain) {
+      return (
+        .init(index: dt_arg_weights(), descriptor: chosen, buffer: source.buffer),
+        source.preparation
+      )
     }
     let copy = site.scratch(bytes: byteCount(chosen), during: during)
     return (
       .init(index: dt_arg_weights(), descriptor: chosen, buffer: copy),
-      [try reorder(site.inputs[1], plainWeight, to: copy, chosen, site: site, during: during)]
+      source.preparation + [
+        try reorder(source.buffer, plain, to: copy, chosen, site: site, during: during)
+      ]
     )
+  }
+
+  private func image(_ shape: Shape, _ type: dnnl_data_type_t = dnnl_f32) throws
+    -> dnnl_memory_desc_t
+  {
+    try channelsLastDescriptor(shape, type: type)
   }
 }
 

@@ -38,6 +38,28 @@ package struct Embedding: Operation {
   }
 }
 
+/// y[b, t] = 1 where token[b, t] is `token`, else 0: tokens `[batch, T]` → the same shape.
+package struct TokenMask: Operation {
+  let token: Int32
+
+  package init(token: Int32) { self.token = token }
+
+  package let name = "token mask"
+  package var backwardReads: BackwardReads { [] }
+
+  package func outputShape(_ inputs: [Shape]) throws(ShapeMismatch) -> Shape { inputs[0] }
+
+  package func compile(_ site: Site) throws -> CompiledOperation {
+    let (count, token) = (site.outputShape.count, token)
+    let forward = ClosureKernel([site.inputs[0], site.output]) { pointers in
+      pointers[0].withMemoryRebound(to: Int32.self, capacity: count) { tokens in
+        for index in 0..<count { pointers[1][index] = tokens[index] == token ? 1 : 0 }
+      }
+    }
+    return CompiledOperation(forward: [forward])
+  }
+}
+
 /// y[b, t] = x[b, t] + table[t]: x `[batch, T, width]`, table `[context, width]`, T ≤ context.
 package struct PositionalEmbedding: Operation {
   package let name = "positional"

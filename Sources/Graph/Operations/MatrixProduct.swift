@@ -1,6 +1,5 @@
 package import Basics
 import CKernels
-import COneDNN
 
 /// y = act(x·Wᵀ + b): `[…, in]`, W `[out, in]`, b `[out]` → `[…, out]`.
 ///
@@ -41,40 +40,58 @@ package struct MatrixProduct: Operation {
     return Shape(x.extents.dropLast() + [weight[0]])
   }
 
+  /// Narrower layers stay float32: rounding their operands takes longer than bfloat16 saves.
+  private static let leastRoundedWidth = 32
+
   package func compile(_ site: Site) throws -> CompiledOperation {
     let outputs = site.inputShapes[1][0]
     let inputs = site.inputShapes[1][1]
     let rows = site.outputShape.count / outputs
-    let x = Operand(buffer: site.inputs[0], rows: rows, columns: inputs)
-    let weight = Operand(buffer: site.inputs[1], rows: outputs, columns: inputs)
-    let y = Operand(buffer: site.output, rows: rows, columns: outputs)
+    let isNarrow = min(inputs, outputs) < MatrixProduct.leastRoundedWidth
+    let precision = isNarrow ? .float32 : site.engine.precision
+    func x(_ during: Site.Scratch) -> ProductOperand {
+      site.operand(site.inputs[0], in: precision, during: during)
+    }
+    func weight(_ during: Site.Scratch) -> ProductOperand {
+      site.operand(site.inputs[1], in: precision, during: during)
+    }
 
-    var forward: [any Kernel] = [
-      try product(
-        x, weight.transposed, into: y, site: site, during: .forward,
-        bias: hasBias ? site.inputs[2] : nil)
-    ]
+    let (left, right) = (x(.forward), weight(.forward))
+    var forward = left.preparation + right.preparation
+    forward.append(
+      try matrixProduct(
+        MatrixOperand(left, rows: rows, columns: inputs),
+        MatrixOperand(right, rows: outputs, columns: inputs).transposed,
+        into: MatrixOperand(site.output, rows: rows, columns: outputs),
+        bias: hasBias ? site.inputs[2] : nil, site: site, during: .forward))
     if activation != nil { forward.append(reluInPlace(site.output)) }
     guard let upstream = site.outputGradient else { return CompiledOperation(forward: forward) }
 
-    let dz = Operand(buffer: upstream, rows: rows, columns: outputs)
     var backward: [any Kernel] = []
     if activation != nil {
       backward.append(reluMask(gradient: upstream, output: site.output))
     }
+    let rounded = site.operand(upstream, in: precision, during: .backward)
+    let dz = MatrixOperand(rounded, rows: rows, columns: outputs)
+    backward += rounded.preparation
     // In the order of the inputs: where two of them are one tensor, the second one adds.
     if let target = site.inputGradients[0] {
-      let dx = Operand(buffer: target.buffer, rows: rows, columns: inputs)
+      let right = weight(.backward)
+      backward += right.preparation
       backward.append(
-        try product(
-          dz, weight, into: dx, accumulates: target.accumulates, site: site, during: .backward))
+        try matrixProduct(
+          dz, MatrixOperand(right, rows: outputs, columns: inputs),
+          into: MatrixOperand(target.buffer, rows: rows, columns: inputs),
+          accumulates: target.accumulates, site: site, during: .backward))
     }
     if let target = site.inputGradients[1] {
-      let dW = Operand(buffer: target.buffer, rows: outputs, columns: inputs)
+      let left = x(.backward)
+      backward += left.preparation
       backward.append(
-        try product(
-          dz.transposed, x, into: dW, accumulates: target.accumulates, site: site,
-          during: .backward))
+        try matrixProduct(
+          dz.transposed, MatrixOperand(left, rows: rows, columns: inputs),
+          into: MatrixOperand(target.buffer, rows: outputs, columns: inputs),
+          accumulates: target.accumulates, site: site, during: .backward))
     }
     if hasBias, let target = site.inputGradients[2] {
       let accumulates: Int32 = target.accumulates ? 1 : 0
@@ -84,56 +101,5 @@ package struct MatrixProduct: Operation {
         })
     }
     return CompiledOperation(forward: forward, backward: backward)
-  }
-
-  /// A matrix in a buffer, row-major or seen transposed.
-  private struct Operand {
-    let buffer: Buffer
-    var rows: Int
-    var columns: Int
-    var isTransposed = false
-
-    var transposed: Operand {
-      Operand(buffer: buffer, rows: columns, columns: rows, isTransposed: !isTransposed)
-    }
-
-    func descriptor() throws -> dnnl_memory_desc_t {
-      try plainDescriptor([rows, columns], strides: isTransposed ? [1, rows] : [columns, 1])
-    }
-  }
-
-  private func product(
-    _ a: Operand, _ b: Operand, into c: Operand, accumulates: Bool = false, site: Site,
-    during: Site.Scratch, bias: Buffer? = nil
-  ) throws -> PrimitiveKernel {
-    var (aLayout, bLayout, cLayout) = (
-      try a.descriptor(), try b.descriptor(), try c.descriptor()
-    )
-    var arguments: [PrimitiveKernel.Argument] = [
-      .init(index: dt_arg_src(), descriptor: aLayout, buffer: a.buffer),
-      .init(index: dt_arg_weights(), descriptor: bLayout, buffer: b.buffer),
-      .init(index: dt_arg_dst(), descriptor: cLayout, buffer: c.buffer),
-    ]
-    var descriptor = dnnl_matmul_desc_t()
-    if let bias {
-      var biasLayout = try plainDescriptor([1, c.columns])
-      arguments.append(.init(index: dt_arg_bias(), descriptor: biasLayout, buffer: bias))
-      try check(
-        "dnnl_matmul_desc_init",
-        dnnl_matmul_desc_init(&descriptor, &aLayout, &bLayout, &biasLayout, &cLayout))
-    } else {
-      try check(
-        "dnnl_matmul_desc_init",
-        dnnl_matmul_desc_init(&descriptor, &aLayout, &bLayout, nil, &cLayout))
-    }
-    var postOperations: dnnl_post_ops_t?
-    try check("dnnl_post_ops_create", dnnl_post_ops_create(&postOperations))
-    defer { dnnl_post_ops_destroy(postOperations) }
-    if accumulates {
-      try check("dnnl_post_ops_append_sum", dnnl_post_ops_append_sum(postOperations, 1))
-    }
-    return try PrimitiveKernel(
-      &descriptor, site: site, during: during, arguments: arguments,
-      postOperations: postOperations)
   }
 }

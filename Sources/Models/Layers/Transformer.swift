@@ -26,8 +26,13 @@ public struct SelfAttention: Layer {
     label = "\(name) (attention)"
   }
 
-  public func callAsFunction(_ x: Tensor) -> Tensor {
-    projection(combined(x).attended(heads: heads, causal: isCausal, layer: label))
+  public func callAsFunction(_ x: Tensor) -> Tensor { self(x, hiding: nil) }
+
+  /// - Parameter hidden: `[batch, T]`, not 0 for positions that none sees, such as padding:
+  ///   `tokens.isToken(0)`.
+  public func callAsFunction(_ x: Tensor, hiding hidden: Tensor?) -> Tensor {
+    projection(
+      combined(x).attended(heads: heads, causal: isCausal, hiding: hidden, layer: label))
   }
 }
 
@@ -65,8 +70,11 @@ public struct TransformerBlock: Layer {
     self.dropout = dropout
   }
 
-  public func callAsFunction(_ x: Tensor) -> Tensor {
-    let attended = x + regularized(attention(norms.0(x)))
+  public func callAsFunction(_ x: Tensor) -> Tensor { self(x, hiding: nil) }
+
+  /// - Parameter hidden: as `SelfAttention` takes it.
+  public func callAsFunction(_ x: Tensor, hiding hidden: Tensor?) -> Tensor {
+    let attended = x + regularized(attention(norms.0(x), hiding: hidden))
     return attended + regularized(projection(gelu(expansion(norms.1(attended)))))
   }
 

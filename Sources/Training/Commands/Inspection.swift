@@ -29,7 +29,8 @@ package enum Inspection {
     let plans = try PlanCache(
       model: model, sampleShape: description.featureShape,
       vocabulary: description.vocabularyCount,
-      loss: configuration.makeLoss(for: description), engine: ComputeEngine(), training: [leaf],
+      loss: configuration.makeLoss(for: description),
+      engine: ComputeEngine(precision: configuration.precision), training: [leaf],
       evaluation: Evaluator.chunkSizes(split.validationCount, chunk: configuration.evaluationChunk))
     let optimizer = try OptimizerRegistry.make(
       configuration.optimizer ?? "adam", configuration.hyperParameters)
@@ -71,7 +72,9 @@ package enum Inspection {
     var table = Table()
     table.add("step", "\(model.state.step) (epoch \(model.state.epoch))")
     table.add("samples seen", Format.grouped(model.state.samples))
-    for name in ["model", "data", "optimizer", "lr", "seed", "logical-ranks", "threads"] {
+    for name in [
+      "model", "data", "optimizer", "lr", "precision", "seed", "logical-ranks", "threads",
+    ] {
       if let value = settings[name] { table.add(name, value) }
     }
     if let best = model.state.best.first {

@@ -55,7 +55,8 @@ package struct TextGenerator {
         named: configuration.model ?? "", file: model.state.modelFile,
         for: description.modelContext),
       sampleShape: description.featureShape, vocabulary: names.count, loss: .crossEntropy,
-      engine: ComputeEngine(), training: [], evaluation: [1])
+      engine: ComputeEngine(precision: configuration.precision.portable), training: [],
+      evaluation: [1])
     plans.allocate()
     parameters = AlignedBuffer(count: plans.layout.arenaCount)
     try CheckpointStore.loadWeights(

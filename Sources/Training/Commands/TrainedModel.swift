@@ -94,7 +94,8 @@ package final class ModelSession {
     }
     let loss = try group.agree { try configuration.makeLoss(for: model.state.dataset) }
     assembler = BatchAssembler(data: loaded, loss: loss, seed: configuration.seed)
-    let engine = try ComputeEngine(threads: configuration.threads ?? 1)
+    let engine = try ComputeEngine(
+      threads: configuration.threads ?? 1, precision: configuration.precision.portable)
     let chunk = configuration.evaluationChunk
     let count = rows.count
     plans = try group.agree {

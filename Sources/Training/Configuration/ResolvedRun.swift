@@ -42,6 +42,11 @@ extension RunConfiguration {
       learningRate ?? (isPerceptron && optimizer == nil ? 1 : nil)
       ?? OptimizerRegistry.defaultLearningRate(result.optimizer ?? "adam")
     _ = try OptimizerRegistry.make(result.optimizer ?? "adam", hyperParameters)
+    if !precision.isNative {
+      throw Failure.usage(
+        "precision: this CPU has no instructions for \(precision.rawValue)",
+        remedy: "Use fp32, or \(precision.portable.rawValue) for the same figures, slowly.")
+    }
     if clipping.norm != nil && clipping.ratio != nil {
       throw Failure.usage(
         "clip-agc: not together with clip-norm", remedy: "Give one of the two.")

@@ -53,6 +53,7 @@ package struct RunConfiguration: Sendable, Equatable {
   package var loss: String?
   package var labelSmoothing = 0.0
   package var classWeights: [Double]?
+  package var precision = Precision.float32
   package var seed: UInt64 = 0
   package var maxSkipped = 10
 

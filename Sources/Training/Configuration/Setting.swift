@@ -157,6 +157,12 @@ package struct Setting {
         else { throw refusal("class-weights", text, "a number of 0 or more for each class") }
         configuration.classWeights = weights
       },
+      Setting("precision", print: { $0.precision.rawValue }) { configuration, text in
+        guard let precision = Precision(rawValue: text) else {
+          throw refusal("precision", text, "fp32, bf16 or bf16-emulated")
+        }
+        configuration.precision = precision
+      },
       Setting("seed", print: { "\($0.seed)" }) { configuration, text in
         guard let seed = UInt64(text) else { throw refusal("seed", text, "0 … 2^64 − 1") }
         configuration.seed = seed

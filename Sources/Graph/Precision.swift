@@ -1,0 +1,62 @@
+import Basics
+import CKernels
+import COneDNN
+
+/// In what the operands of matrix products and convolutions are multiplied.
+///
+/// Products are added in float32, and everything else is float32 throughout: weights and their
+/// updates, norms, softmax, losses, and what goes on inside attention and recurrent cells. As in
+/// PyTorch's `autocast`, but for the results of products, which stay float32 here.
+package enum Precision: String, Sendable, CaseIterable {
+  case float32 = "fp32"
+  /// Operands rounded to bfloat16, multiplied by the CPU's own instructions.
+  case bfloat16 = "bf16"
+  /// Operands rounded to bfloat16 and multiplied in float32: the same mathematics on any CPU, at
+  /// the speed of float32.
+  case emulatedBfloat16 = "bf16-emulated"
+
+  /// Whether this CPU has the instructions.
+  package var isNative: Bool {
+    switch self {
+    case .float32, .emulatedBfloat16: true
+    case .bfloat16: ComputeEngine.hasBfloat16
+    }
+  }
+
+  /// Itself, or what means the same on a CPU without its instructions.
+  package var portable: Precision { isNative ? self : .emulatedBfloat16 }
+}
+
+/// An operand as a product takes it: where it lies, its type there, and the kernels that bring it.
+struct ProductOperand {
+  let buffer: Buffer
+  let type: dnnl_data_type_t
+  let preparation: [any Kernel]
+}
+
+extension Site {
+  /// `source` in `precision`, which is the engine's or less.
+  func operand(
+    _ source: Buffer, in precision: Precision, during: Scratch
+  ) -> ProductOperand {
+    let count = source.count
+    switch precision {
+    case .float32:
+      return ProductOperand(buffer: source, type: dnnl_f32, preparation: [])
+    case .bfloat16:
+      let rounded = scratch(bytes: 2 * count, during: during)
+      let kernel = ClosureKernel([source, rounded]) { pointers in
+        pointers[1].withMemoryRebound(to: UInt16.self, capacity: count) {
+          ck_to_bfloat16(pointers[0], $0, count)
+        }
+      }
+      return ProductOperand(buffer: rounded, type: dnnl_bf16, preparation: [kernel])
+    case .emulatedBfloat16:
+      let rounded = scratch(bytes: 4 * count, during: during)
+      let kernel = ClosureKernel([source, rounded]) { pointers in
+        ck_round_to_bfloat16(pointers[0], pointers[1], count)
+      }
+      return ProductOperand(buffer: rounded, type: dnnl_f32, preparation: [kernel])
+    }
+  }
+}

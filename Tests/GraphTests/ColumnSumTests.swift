@@ -1,0 +1,33 @@
+import Basics
+import CKernels
+import TestSupport
+import Testing
+
+/// The gradient of a bias, with and without a ReLU in front, over whole and partial registers.
+@Suite struct ColumnSumTests {
+  @Test(arguments: [1, 5, 16, 127, 128, 300], [1, 63, 130]) func sums(
+    _ columns: Int, rows: Int
+  ) {
+    let values = randomValues(rows * columns, stream: 1)
+    let result = randomValues(rows * columns, stream: 2)
+    let start = randomValues(columns, stream: 3)
+    for isMasked in [false, true] {
+      for accumulates in [false, true] {
+        var (gradient, sums) = (values, start)
+        if isMasked {
+          ck_column_sums(&gradient, result, &sums, rows, columns, accumulates ? 1 : 0)
+        } else {
+          ck_column_sums(&gradient, nil, &sums, rows, columns, accumulates ? 1 : 0)
+        }
+        let masked = values.indices.map { isMasked && result[$0] <= 0 ? 0 : values[$0] }
+        #expect(gradient == masked)
+        let expected = (0..<columns).map { column in
+          (0..<rows).reduce(accumulates ? Double(start[column]) : 0) {
+            $0 + Double(masked[$1 * columns + column])
+          }
+        }
+        #expect(relativeError(sums.map(Double.init), expected) <= 5e-6)
+      }
+    }
+  }
+}
