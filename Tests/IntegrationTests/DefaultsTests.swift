@@ -72,7 +72,7 @@ extension Integration {
       let keys = [
         "step": [
           "kind", "step", "epoch", "loss", "penalty", "lr", "grad_norm", "samples",
-          "samples_per_s", "compute_ms", "wait_ms",
+          "samples_per_s", "compute_ms", "wait_ms", "slowest_rank",
         ],
         "eval": ["kind", "split", "step", "loss", "accuracy", "n"],
         "checkpoint": ["kind", "step", "pause_ms", "write_ms", "verify_ms", "bytes"],

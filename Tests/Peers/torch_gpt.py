@@ -41,8 +41,10 @@ class GPT(nn.Module):
         s.hd.weight = s.te.weight; nn.init.normal_(s.te.weight, std=0.02)
         if a.init == "gpt2":
             nn.init.normal_(s.pe.weight, std=0.02)
-            for name, q in s.named_parameters():
-                if name.endswith(".o.weight") or name.endswith(".pr.weight"): nn.init.normal_(q, std=0.02 / math.sqrt(2 * L))
+            for name, m in s.b.named_modules():
+                if isinstance(m, nn.Linear):
+                    nn.init.normal_(m.weight, std=0.02 / math.sqrt(2 * L) if name.endswith((".o", ".pr")) else 0.02)
+                    nn.init.zeros_(m.bias)
     def forward(s, i):
         x = s.te(i) + s.pe(torch.arange(i.shape[1]))
         for b in s.b: x = b(x)
