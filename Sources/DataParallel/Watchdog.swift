@@ -131,10 +131,10 @@ package final class Watchdog: Sendable {
           isInsideBlockingCall.load(ordering: .relaxed)
           || own.pointee.isPolling && now - state.lastPoll < 1_000_000_000
       }
-      // This process itself was stopped, alone or with the whole job (`scontrol suspend`): that
-      // time does not count, and the others get a moment to be seen.
+      // This process itself was stopped, alone or with the whole job (`scontrol suspend`): its
+      // clock starts again, and the others get a moment to be seen.
       if pause > 1_000_000_000 {
-        if let own, own.pointee.since < now - pause { own.pointee.since += pause }
+        own?.pointee.since = now
         return nil
       }
       let status = own?.pointee ?? state.alone

@@ -60,14 +60,19 @@ extension Integration {
         #expect(try run.digest() == whole.digest(), "seed \(seed), round \(round)")
         let state = "latest/optimizer.safetensors"
         #expect(try run.digest(state) == whole.digest(state), "seed \(seed), round \(round)")
-        let steps = try run.metrics("step").map(\.step)
-        #expect(try steps == whole.metrics("step").map(\.step), "seed \(seed), round \(round)")
+        #expect(try loggedSteps(run) == loggedSteps(whole), "seed \(seed), round \(round)")
         try FileManager.default.removeItem(atPath: run.path)
       }
       print(
         "kill test: seed \(seed), \(rounds) rounds, \(starts) starts; killed before the first "
           + "checkpoint \(kills.startUp), within a save \(kills.saving), else \(kills.training); "
           + "mpirun itself stuck \(stuck)")
+    }
+
+    /// Steps that have a line by their number; a spike of the loss has one too, but is judged by the
+    /// steps since the last start only.
+    private func loggedSteps(_ run: RunFolder) throws -> [Int?] {
+      try run.metrics("step").map(\.step).filter { $0.map { $0 == 1 || $0 % 500 == 0 } ?? true }
     }
 
     /// Where a rank dies while it connects, Open MPI's mpirun may wait for itself for ever when all
