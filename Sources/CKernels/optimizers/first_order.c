@@ -21,6 +21,8 @@ CK_CLONES void ck_sgd(float *restrict p, const float *restrict g, float *restric
       p[i] = p[i] - lr * (gradient + mu * velocity);
     }
   } else {
+    // Bound by memory: unrolled four times it takes a tenth longer.
+#pragma clang loop interleave_count(1)
     for (size_t i = 0; i < n; i++) {
       float gradient = g[i] + wd * p[i];
       float velocity = keep * buffer[i] + fresh * gradient;
