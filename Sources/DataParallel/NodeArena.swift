@@ -3,8 +3,8 @@ package import CKernels
 import MPI
 
 /// The memory one node's ranks train in: one copy of the parameters, the optimizer's state of what
-/// they update, the gradient slots and a control block. Nothing is copied between ranks: each rank reads the slots
-/// and writes its own slice in place.
+/// they update, the gradient slots and a control block. Nothing is copied between ranks: each rank
+/// reads the slots and writes its own slice in place.
 package final class NodeArena {
   /// What the arena must hold.
   package struct Sizes: Sendable, Equatable {

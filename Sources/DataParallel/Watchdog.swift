@@ -135,6 +135,7 @@ package final class Watchdog: Sendable {
       // clock starts again, and the others get a moment to be seen.
       if pause > 1_000_000_000 {
         own?.pointee.since = now
+        state.alone.since = now
         return nil
       }
       let status = own?.pointee ?? state.alone
