@@ -66,7 +66,7 @@ final class Journal {
     wasSkipped = report.isSkipped
     if let spike = report.spike, let untold = spike.untold {
       let size = "\(Format.fixed(spike.deviations, 1)) deviations above the steps before"
-      let more = untold == 0 ? "" : "; as far \(untold) times since the last such warning"
+      let more = untold == 0 ? "" : "; \(untold) more since the last such warning"
       console.logger.warning(
         "step \(report.step): the loss jumped to \(Format.short(Double(report.loss))), \(size)\(more)"
       )
