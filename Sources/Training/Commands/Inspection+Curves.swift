@@ -40,6 +40,6 @@ extension LineChart {
   func write(to path: String) throws {
     var writer = try FileWriter(path: path)
     try writer.write(svg())
-    _ = try writer.finish()
+    try writer.finish()
   }
 }
