@@ -21,7 +21,7 @@ package final class Trainer {
   private let group: RankGroup
   private let memory: RunMemory
   private let arena: NodeArena
-  private let worker: LeafWorker
+  let worker: LeafWorker
   private let updater: SliceUpdater
   private let replicas: ReplicaCheck
   private let evaluator: Evaluator
