@@ -12,7 +12,7 @@ import MPI
 /// sends (N−1)/N of a gradient, as recursive halving would, but all messages are under way at
 /// once and any tree of additions can be followed. A node whose leaves are no single subtree
 /// sends one sum for each of its maximal ones. A bucket leaves as soon as every rank of the node
-/// has filled it, while backward goes on.
+/// has filled it, while backward goes on. With a `Compression` they travel in fewer bits.
 package final class GradientReducer {
   /// Who adds what the nodes have.
   package enum Mode: String, Sendable, CaseIterable {
@@ -31,6 +31,8 @@ package final class GradientReducer {
   private let filler: SlotFiller
   private let temporaries: AlignedBuffer<Float>
   private let blockLength: Int
+  /// What stands between slots and inboxes, where sums do not travel as they are.
+  private let compressor: SumCompressor?
   /// One array for each sum of each other node, all of this rank's slices one after another.
   private let inboxes: [AlignedBuffer<Float>]
   /// For each bucket: what fills the inboxes.
@@ -43,14 +45,14 @@ package final class GradientReducer {
   /// Buckets of this step that this rank has filled, and that it has sent.
   private var filledCount = 0
   private var sentCount = 0
-  /// Elements that came from other nodes, and those of them that were here before this rank's
+  /// Bytes that came from other nodes, and those of them that were here before this rank's
   /// backward pass was over.
   package private(set) var received = (all: 0, hidden: 0)
 
   /// - Parameter position: this rank in (node, local rank) order.
   package init(
     arena: NodeArena, division: WorkDivision, exchange: NodeExchange, position: Int,
-    mode: Mode = .canonical
+    mode: Mode = .canonical, compression: Compression = .none
   ) {
     self.arena = arena
     self.division = division
@@ -62,12 +64,18 @@ package final class GradientReducer {
     filler = SlotFiller(arena: arena, division: division, position: position)
     blockLength = division.blocks.map(\.count).max() ?? 1
     temporaries = AlignedBuffer(count: max(1, plan.temporaryCount) * blockLength)
+    compressor = compression.wireFormat.map {
+      SumCompressor(
+        division, position: position, format: $0,
+        sums: plan.sumSlots.map { arena.gradientSlots[$0] },
+        inboxCount: plan.inboxCount)
+    }
     var total = 0
     inboxStarts = division.slices.map { slices in
       defer { total += division.elements(of: slices[position]).count }
       return total
     }
-    let inboxLength = total
+    let inboxLength = compressor == nil ? total : 0
     inboxes = (0..<plan.inboxCount).map { _ in AlignedBuffer(count: inboxLength) }
     arrivals = division.buckets.map { _ in RequestList() }
     filler.didFill = { [unowned self] in try didFill($0) }
@@ -75,12 +83,18 @@ package final class GradientReducer {
 
   /// Private bytes of a rank: scratch of its leaves and what other nodes send.
   package static func byteCount(
-    _ division: WorkDivision, position: Int, parameters: Int, mode: Mode
+    _ division: WorkDivision, position: Int, parameters: Int, mode: Mode, compression: Compression
   ) -> Int {
     let depth = division.subtrees[position].map(division.tree.scratchDepth).max() ?? 0
     let own = division.slices.reduce(0) { $0 + division.elements(of: $1[position]).count }
     let plan = ReductionPlan(division, position: position, mode: mode)
-    return (depth * parameters + plan.inboxCount * own) * 4
+    let messages =
+      compression.wireFormat.map {
+        SumCompressor.byteCount(
+          division, position: position, format: $0, sumCount: plan.sumSlots.count,
+          inboxCount: plan.inboxCount)
+      } ?? plan.inboxCount * own * 4
+    return depth * parameters * 4 + messages
   }
 
   /// Computes this rank's leaves into its slots, and lets filled buckets go to other nodes.
@@ -89,9 +103,9 @@ package final class GradientReducer {
     try begin()
     let isFinite = try filler.fill(computeLeaf)
     for bucket in division.buckets.indices {
-      let count = inboxes.count * division.elements(of: division.slices[bucket][position]).count
-      received.all += count
-      if try arrivals[bucket].areComplete() { received.hidden += count }
+      let bytes = inboxes.indices.reduce(0) { $0 + inbox($1, bucket).count }
+      received.all += bytes
+      if try arrivals[bucket].areComplete() { received.hidden += bytes }
     }
     return isFinite
   }
@@ -135,33 +149,43 @@ package final class GradientReducer {
   }
 
   private func receiveSums(_ bucket: Int) throws {
-    let count = division.elements(of: division.slices[bucket][position]).count
-    var inbox = 0
+    var index = 0
     for peer in exchange.peers {
       for _ in division.sums(of: peer.node) {
         try exchange.receive(
-          inboxes[inbox].pointer + inboxStarts[bucket], 0..<count * 4, from: peer.position,
-          tag: NodeExchange.sumTag + bucket, into: arrivals[bucket])
-        inbox += 1
+          into: inbox(index, bucket), from: peer.position, tag: NodeExchange.sumTag + bucket,
+          list: arrivals[bucket])
+        index += 1
       }
     }
+  }
+
+  /// Where a sum of this rank's slice of `bucket` arrives.
+  private func inbox(_ index: Int, _ bucket: Int) -> UnsafeMutableRawBufferPointer {
+    if let compressor { return compressor.inbox(index, bucket: bucket) }
+    let count = division.elements(of: division.slices[bucket][position]).count
+    return UnsafeMutableRawBufferPointer(
+      UnsafeMutableBufferPointer(start: inboxes[index].pointer + inboxStarts[bucket], count: count))
   }
 
   /// The node's sums of the slices whose owners this rank serves.
   private func sendSums(_ bucket: Int) throws {
     sentCount += 1
     if mode == .fast { return try startSums(bucket) }
-    for owner in exchange.served {
+    for (receiver, owner) in exchange.served.enumerated() {
       let slice = division.slices[bucket][owner]
       for block in slice {
         let range = division.blocks[block]
         for addition in plan.nodeAdditions { add(addition, range, inboxOffset: 0) }
       }
       let elements = division.elements(of: slice)
-      for slot in plan.sumSlots {
+      for (sum, slot) in plan.sumSlots.enumerated() {
+        let plain = UnsafeRawBufferPointer(
+          UnsafeBufferPointer(
+            start: arena.gradientSlots[slot] + elements.lowerBound, count: elements.count))
         try exchange.send(
-          arena.gradientSlots[slot], elements.lowerBound * 4..<elements.upperBound * 4,
-          to: owner, tag: NodeExchange.sumTag + bucket)
+          compressor?.encode(sum: sum, bucket: bucket, receiver: receiver) ?? plain, to: owner,
+          tag: NodeExchange.sumTag + bucket)
       }
     }
   }
@@ -206,12 +230,14 @@ package final class GradientReducer {
     didFinish: (_ bucket: Int) throws -> Void = { _ in }
   ) throws {
     try sendRest()
+    compressor?.keepErrors()
     for bucket in division.buckets.indices {
       let slice = division.slices[bucket][position]
       try exchange.wait(for: arrivals[bucket])
       let inboxOffset = inboxStarts[bucket] - division.elements(of: slice).lowerBound
       for block in slice {
         let range = division.blocks[block]
+        compressor?.decode(block: block, bucket: bucket)
         for addition in plan.additions.dropLast() { add(addition, range, inboxOffset: inboxOffset) }
         let last = plan.additions.last
         let target = keeps ? ReductionPlan.Place.slot(0) : last?.target ?? plan.result
@@ -246,6 +272,9 @@ package final class GradientReducer {
     for list in arrivals { try exchange.wait(for: list) }
   }
 
+  /// What compression has left out so far is lost.
+  package func forgetErrors() { compressor?.forgetErrors() }
+
   private func add(_ addition: ReductionPlan.Addition, _ range: Range<Int>, inboxOffset: Int) {
     ck_add(
       address(addition.target, range, inboxOffset: inboxOffset),
@@ -258,7 +287,9 @@ package final class GradientReducer {
   ) -> UnsafeMutablePointer<Float> {
     switch place {
     case .slot(let slot): arena.gradientSlots[slot] + range.lowerBound
-    case .inbox(let index): inboxes[index].pointer + (inboxOffset + range.lowerBound)
+    case .inbox(let index):
+      compressor?.decoded[index].pointer
+        ?? inboxes[index].pointer + (inboxOffset + range.lowerBound)
     case .temporary(let index): temporaries.pointer + index * blockLength
     }
   }

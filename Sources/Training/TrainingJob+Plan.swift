@@ -90,7 +90,8 @@ extension TrainingJob {
       buckets: division.buckets.count)
     let reduction = group.topology.nodes[group.nodeIndex].map {
       GradientReducer.byteCount(
-        division, position: $0, parameters: plans.layout.arenaCount, mode: configuration.reduction)
+        division, position: $0, parameters: plans.layout.arenaCount, mode: configuration.reduction,
+        compression: configuration.compress)
     }
     let memory = MemoryPlan(
       rankBytes: plans.byteCount + (reduction.max() ?? 0),

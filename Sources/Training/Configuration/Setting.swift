@@ -241,6 +241,12 @@ package struct Setting {
         }
         configuration.reduction = mode
       },
+      Setting("compress", print: { $0.compress.rawValue }) { configuration, text in
+        guard let compression = Compression(rawValue: text) else {
+          throw refusal("compress", text, "none, bf16 or fp16")
+        }
+        configuration.compress = compression
+      },
       count("bucket-mb", \.bucketMebibytes, 1...4096, free: true),
       optionalNumber("hang-timeout", \.hangTimeout, "1 or more seconds", free: true) {
         $0 >= 1 && $0 < 1e9
