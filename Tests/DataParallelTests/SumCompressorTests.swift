@@ -11,7 +11,8 @@ private final class Link {
   private let receivers: [SumCompressor]
 
   /// Blocks of odd lengths, padding between them.
-  private static let blocks = [5, 1, 100, 33, 64, 17, 128, 7, 90, 4096, 31, 1].reduce(into: []) {
+  private static let lengths = [5, 1, 100, 33, 64, 17, 128, 7, 90, 16, 31, 1, 48]
+  private static let blocks = (lengths + [4096, 500] + lengths).reduce(into: []) {
     (blocks: inout [Range<Int>], length: Int) in
     let start = ((blocks.last?.upperBound ?? 0) + 15) / 16 * 16
     blocks.append(start..<(start + length))
@@ -22,7 +23,7 @@ private final class Link {
     let topology = Topology(nodes: nodes)
     division = WorkDivision(
       topology: topology, tree: CanonicalTree(leafCount: 4, groupSize: 4), blocks: Self.blocks,
-      bucketElements: 200)
+      bucketElements: 700)
     sums = AlignedBuffer(count: Self.blocks[Self.blocks.count - 1].upperBound)
     served = topology.served(by: position)
     sender = SumCompressor(

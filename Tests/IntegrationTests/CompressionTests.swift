@@ -33,7 +33,8 @@ extension Integration {
       #expect(try run.digest() != plain.digest(), "something was rounded")
       // 180 samples: three of them.
       #expect(try abs(accuracy(run) - accuracy(plain)) <= 0.017)
-      #expect(try accuracy(run) > 0.9)
+      // Ten classes.
+      #expect(try accuracy(run) > 0.8)
     }
 
     /// Stopped where the whole run saves too, and before a checkpoint that the hosts agree on.
