@@ -33,6 +33,8 @@ package final class GradientReducer {
   private let blockLength: Int
   /// What stands between slots and inboxes, where sums do not travel as they are.
   private let compressor: SumCompressor?
+  /// What adds the nodes' sums, where they travel as factors.
+  private let lowRank: LowRankExchange?
   /// One array for each sum of each other node, all of this rank's slices one after another.
   private let inboxes: [AlignedBuffer<Float>]
   /// For each bucket: what fills the inboxes.
@@ -49,17 +51,21 @@ package final class GradientReducer {
   /// backward pass was over.
   package private(set) var received = (all: 0, hidden: 0)
 
-  /// - Parameter position: this rank in (node, local rank) order.
+  /// - Parameters:
+  ///   - position: this rank in (node, local rank) order.
+  ///   - tensors: what the blocks are pieces of, for a compression that must know.
   package init(
     arena: NodeArena, division: WorkDivision, exchange: NodeExchange, position: Int,
-    mode: Mode = .canonical, compression: Compression = .none
+    mode: Mode = .canonical, compression: Compression = .none, tensors: [TensorShape] = []
   ) {
     self.arena = arena
     self.division = division
     self.exchange = exchange
     self.position = position
     self.mode = division.topology.nodes.count > 1 ? mode : .canonical
-    let plan = ReductionPlan(division, position: position, mode: mode)
+    let plan = ReductionPlan(
+      division, position: position,
+      wholeSum: GradientReducer.wholeSum(division, mode, compression))
     self.plan = plan
     filler = SlotFiller(arena: arena, division: division, position: position)
     blockLength = division.blocks.map(\.count).max() ?? 1
@@ -70,6 +76,14 @@ package final class GradientReducer {
         sums: plan.sumSlots.map { arena.gradientSlots[$0] },
         inboxCount: plan.inboxCount)
     }
+    lowRank =
+      division.topology.nodes.count == 1
+      ? nil
+      : compression.matrixRank.map {
+        LowRankExchange(
+          tensors, rank: $0, division: division, position: position, exchange: exchange,
+          sums: arena.gradientSlots[0])
+      }
     var total = 0
     inboxStarts = division.slices.map { slices in
       defer { total += division.elements(of: slices[position]).count }
@@ -81,20 +95,35 @@ package final class GradientReducer {
     filler.didFill = { [unowned self] in try didFill($0) }
   }
 
+  private static func wholeSum(
+    _ division: WorkDivision, _ mode: Mode, _ compression: Compression
+  ) -> ReductionPlan.Place? {
+    if division.topology.nodes.count == 1 { return nil }
+    return compression.matrixRank != nil ? .slot(0) : mode == .fast ? .inbox(0) : nil
+  }
+
   /// Private bytes of a rank: scratch of its leaves and what other nodes send.
   package static func byteCount(
-    _ division: WorkDivision, position: Int, parameters: Int, mode: Mode, compression: Compression
+    _ division: WorkDivision, position: Int, parameters: Int, mode: Mode, compression: Compression,
+    tensors: [TensorShape]
   ) -> Int {
     let depth = division.subtrees[position].map(division.tree.scratchDepth).max() ?? 0
     let own = division.slices.reduce(0) { $0 + division.elements(of: $1[position]).count }
-    let plan = ReductionPlan(division, position: position, mode: mode)
-    let messages =
-      compression.wireFormat.map {
-        SumCompressor.byteCount(
-          division, position: position, format: $0, sumCount: plan.sumSlots.count,
-          inboxCount: plan.inboxCount)
-      } ?? plan.inboxCount * own * 4
-    return depth * parameters * 4 + messages
+    let plan = ReductionPlan(
+      division, position: position, wholeSum: wholeSum(division, mode, compression))
+    var bytes = depth * parameters * 4
+    if let format = compression.wireFormat {
+      bytes += SumCompressor.byteCount(
+        division, position: position, format: format, sumCount: plan.sumSlots.count,
+        inboxCount: plan.inboxCount)
+    } else {
+      bytes += plan.inboxCount * own * 4
+    }
+    if let rank = compression.matrixRank, division.topology.nodes.count > 1 {
+      bytes += PowerSGD.byteCount(
+        tensors, rank: rank, topology: division.topology, position: position)
+    }
+    return bytes
   }
 
   /// Computes this rank's leaves into its slots, and lets filled buckets go to other nodes.
@@ -107,6 +136,7 @@ package final class GradientReducer {
       received.all += bytes
       if try arrivals[bucket].areComplete() { received.hidden += bytes }
     }
+    received.all += lowRank?.receivedBytes ?? 0
     return isFinite
   }
 
@@ -120,7 +150,7 @@ package final class GradientReducer {
     round += 1
     filledCount = 0
     sentCount = 0
-    if mode == .canonical {
+    if mode == .canonical && lowRank == nil {
       for bucket in division.buckets.indices { try receiveSums(bucket) }
     }
   }
@@ -171,13 +201,11 @@ package final class GradientReducer {
   /// The node's sums of the slices whose owners this rank serves.
   private func sendSums(_ bucket: Int) throws {
     sentCount += 1
+    if lowRank != nil { return }
     if mode == .fast { return try startSums(bucket) }
     for (receiver, owner) in exchange.served.enumerated() {
       let slice = division.slices[bucket][owner]
-      for block in slice {
-        let range = division.blocks[block]
-        for addition in plan.nodeAdditions { add(addition, range, inboxOffset: 0) }
-      }
+      for block in slice { addNode(block) }
       let elements = division.elements(of: slice)
       for (sum, slot) in plan.sumSlots.enumerated() {
         let plain = UnsafeRawBufferPointer(
@@ -196,9 +224,7 @@ package final class GradientReducer {
     for (node, ranks) in division.topology.nodes.enumerated() {
       let slice = division.slices[bucket][ranks.lowerBound + local]
       if slice.isEmpty { continue }
-      for block in slice {
-        for addition in plan.nodeAdditions { add(addition, division.blocks[block], inboxOffset: 0) }
-      }
+      for block in slice { addNode(block) }
       let elements = division.elements(of: slice)
       let sum = arena.gradientSlots[0] + elements.lowerBound
       // A node without leaves adds nothing.
@@ -207,6 +233,25 @@ package final class GradientReducer {
         UnsafeBufferPointer(start: sum, count: elements.count),
         on: node, into: inboxes[0].pointer + inboxStarts[bucket], list: arrivals[bucket])
     }
+  }
+
+  /// The node's own sums of a block.
+  private func addNode(_ block: Int) {
+    for addition in plan.nodeAdditions { add(addition, division.blocks[block], inboxOffset: 0) }
+  }
+
+  /// Puts the sums of all nodes into the first slot of each, by factors.
+  private func exchangeFactors(_ lowRank: LowRankExchange) throws {
+    for block in lowRank.blocks {
+      addNode(block)
+      // A node without leaves adds nothing.
+      if plan.sumSlots.isEmpty {
+        let range = division.blocks[block]
+        (arena.gradientSlots[0] + range.lowerBound).update(repeating: 0, count: range.count)
+      }
+    }
+    try lowRank.sum()
+    arena.barrier()
   }
 
   /// sum = left + right, or left alone, left to who has more to do in the same pass. `sum` may be
@@ -231,6 +276,7 @@ package final class GradientReducer {
   ) throws {
     try sendRest()
     compressor?.keepErrors()
+    if let lowRank { try exchangeFactors(lowRank) }
     for bucket in division.buckets.indices {
       let slice = division.slices[bucket][position]
       try exchange.wait(for: arrivals[bucket])
@@ -273,7 +319,10 @@ package final class GradientReducer {
   }
 
   /// What compression has left out so far is lost.
-  package func forgetErrors() { compressor?.forgetErrors() }
+  package func forgetErrors() {
+    compressor?.forgetErrors()
+    lowRank?.forget()
+  }
 
   private func add(_ addition: ReductionPlan.Addition, _ range: Range<Int>, inboxOffset: Int) {
     ck_add(

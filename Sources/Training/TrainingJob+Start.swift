@@ -49,7 +49,7 @@ extension TrainingJob {
       console.logger.warning("reduction fast: the bits depend on the number of ranks and hosts")
     }
     if configuration.compress != .none {
-      let name = "compress \(configuration.compress.rawValue)"
+      let name = "compress \(configuration.compress)"
       if group.nodeCount == 1 {
         console.line("\(name) has no effect: on one host no gradient is sent")
       } else {

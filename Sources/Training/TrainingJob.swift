@@ -116,7 +116,7 @@ package struct TrainingJob {
     let reducer = GradientReducer(
       arena: arena, division: built.division, exchange: memory.exchange,
       position: group.position, mode: configuration.reduction,
-      compression: configuration.compress)
+      compression: configuration.compress, tensors: built.plans.layout.tensorShapes)
     let folder =
       purpose == .train ? try openFolder(configuration, resumed: resumed) : RunFolder("(none)")
     let store = CheckpointStore(

@@ -18,7 +18,9 @@ extension Integration {
       try #require(run.metrics("eval").last).number("accuracy")
     }
 
-    @Test(arguments: ["bf16", "fp16"]) func `Training is as good`(name: String) throws {
+    private static let names = ["bf16", "fp16", "powersgd:rank=4"]
+
+    @Test(arguments: names) func `Training is as good`(name: String) throws {
       let hosts = try Hosts([2, 2])
       let plain = folder.run("plain")
       try IntegrationTests.run(
@@ -38,7 +40,7 @@ extension Integration {
     }
 
     /// Stopped where the whole run saves too, and before a checkpoint that the hosts agree on.
-    @Test(arguments: ["bf16", "fp16"]) func `A resume ends in the same bits`(name: String) throws {
+    @Test(arguments: names) func `A resume ends in the same bits`(name: String) throws {
       let hosts = try Hosts([2, 1])
       let recipe = Self.recipe + ["--clip-norm", "0.5", "--compress", name]
       let (whole, parts) = (folder.run("whole"), folder.run("parts"))
@@ -54,7 +56,7 @@ extension Integration {
       #expect(try parts.digest() == whole.digest())
     }
 
-    @Test func `Half the bytes come from other hosts`() throws {
+    @Test func `Fewer bytes come from other hosts`() throws {
       let hosts = try Hosts([1, 1])
       func megabytes(_ options: [String]) throws -> Double {
         let outcome = try IntegrationTests.run(
@@ -70,6 +72,10 @@ extension Integration {
         // And a word a block of 4,096.
         #expect(try abs(megabytes(["--compress", name]) / plain - 0.5) < 0.001, "\(name)")
       }
+      // Four rows and columns of each matrix, and the biases.
+      let numbers = 4 * (64 + 1500 + 1500 + 1200 + 1200 + 10) + 1500 + 1200 + 10
+      #expect(
+        try abs(megabytes(["--compress", "powersgd"]) - Double(numbers * 4) / 1e6) < 0.001)
     }
 
     @Test func `On one host nothing is sent, and MPI's own sums are float32`() throws {

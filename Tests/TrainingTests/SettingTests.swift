@@ -32,7 +32,7 @@ import Training
     "no-restore-best": "true",
     "log-every": "1", "eval-every": "500st", "eval-batch": "16777216", "progress": "off",
     "quiet": "true", "logical-ranks": "2x24", "threads": "3", "reduction": "fast",
-    "compress": "bf16", "bucket-mb": "25",
+    "compress": "powersgd:rank=2", "bucket-mb": "25",
     "hang-timeout": "1.5",
     "expect-ranks": "8",
   ]
@@ -56,7 +56,10 @@ import Training
       "stopping-threshold": ["inf"], "divergence-threshold": ["-inf"],
       "logical-ranks": ["0", "2x0", "x2", "2x3x4", "65537", "65536x65536", "-1"],
       "time-limit": ["0s", "-1h", "10", "min", "1e10s", "10minutes"],
-      "checkpoint-mode": ["none"], "reduction": ["quick"], "compress": ["fp8", "gzip"],
+      "checkpoint-mode": ["none"], "reduction": ["quick"],
+      "compress": [
+        "fp8", "bf16:rank=1", "powersgd:rank=0", "powersgd:rank=1.5", "powersgd:rank=1e30",
+      ],
       "precision": ["fp16", "bfloat16"],
       "hang-timeout": ["0.5", "-1", "1e9", "inf"], "batch-size": whole + ["0"],
     ]

@@ -53,7 +53,7 @@ extension RunConfiguration {
     }
     if compress != .none && reduction == .fast {
       throw Failure.usage(
-        "compress \(compress.rawValue): not together with reduction fast",
+        "compress \(compress): not together with reduction fast",
         remedy: "MPI adds float32 only: give one of the two.")
     }
     if epochs == nil && steps == nil { result.epochs = isDigits ? 20 : 5 }

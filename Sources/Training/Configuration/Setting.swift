@@ -241,11 +241,8 @@ package struct Setting {
         }
         configuration.reduction = mode
       },
-      Setting("compress", print: { $0.compress.rawValue }) { configuration, text in
-        guard let compression = Compression(rawValue: text) else {
-          throw refusal("compress", text, "none, bf16 or fp16")
-        }
-        configuration.compress = compression
+      Setting("compress", print: { $0.compress.description }) {
+        $0.compress = try Compression(parsing: $1)
       },
       count("bucket-mb", \.bucketMebibytes, 1...4096, free: true),
       optionalNumber("hang-timeout", \.hangTimeout, "1 or more seconds", free: true) {
