@@ -30,6 +30,7 @@ package struct Coordinator {
   package private(set) var skipped: Int
   /// Updates done: steps without the skipped ones. Bias corrections count these.
   package private(set) var updates: Int
+  package private(set) var spikes: LossSpikes
   /// Checkpoints with the best figures, best first.
   package private(set) var best: [CheckpointState.BestStep]
   /// Those that are on disk.
@@ -87,6 +88,7 @@ package struct Coordinator {
     }
     skipped = state?.skipped ?? 0
     updates = state?.updates ?? 0
+    spikes = state?.spikes ?? LossSpikes()
     best = state?.best ?? []
     bestSaved = best
     secondsAtSave = Coordinator.now()
@@ -143,6 +145,11 @@ package struct Coordinator {
     } else if isTimeUp() && reason == nil {
       reason = .timeLimit
     }
+  }
+
+  /// Looks at the loss after update number `step`.
+  package mutating func observe(loss: Float, step: Int) -> LossSpikes.Spike? {
+    spikes.observe(loss, step: step)
   }
 
   /// Whether one more step and a save might come too late.

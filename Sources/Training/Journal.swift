@@ -8,6 +8,7 @@ struct StepReport {
   let step: Int
   let epoch: Int
   let loss: Float
+  let spike: LossSpikes.Spike?
   let penalty: Double
   let learningRate: Double
   let gradientNorm: Double
@@ -31,7 +32,6 @@ final class Journal {
   private var lastEvaluation: Evaluation?
   private var skippedSteps = 0
   private var wasSkipped = false
-  private var spikes = LossSpikes()
 
   init(
     console: Console, metrics: MetricsFile, configuration: RunConfiguration, totalSteps: Int,
@@ -64,18 +64,19 @@ final class Journal {
       }
     }
     wasSkipped = report.isSkipped
-    let spike = spikes.observe(Double(report.loss))
-    if let spike {
-      let size = "\(Format.fixed(spike, 1)) deviations above the steps before"
+    if let spike = report.spike, let untold = spike.untold {
+      let size = "\(Format.fixed(spike.deviations, 1)) deviations above the steps before"
+      let more = untold == 0 ? "" : "; \(untold) more since the last such warning"
       console.logger.warning(
-        "step \(report.step): the loss jumped to \(Format.short(Double(report.loss))), \(size)")
+        "step \(report.step): the loss jumped to \(Format.short(Double(report.loss))), \(size)\(more)"
+      )
     }
     let isLogged = report.step % configuration.logEvery == 0 || report.step == 1
-    if isLogged || spike != nil { log(report, spike: spike) }
+    if isLogged || report.spike != nil { log(report) }
     console.progress(progressLine(report))
   }
 
-  private func log(_ report: StepReport, spike: Double?) {
+  private func log(_ report: StepReport) {
     let now = ck_monotonic_ns()
     let seconds = Double(now - lastLog.time) / 1e9
     let samples = samplesBefore(report.step)
@@ -95,7 +96,7 @@ final class Journal {
     line.add("slowest_rank", report.slowestRank)
     line.add("wait_ms", Journal.milliseconds(report.waitNanoseconds))
     if report.isSkipped { line.add("skipped", true) }
-    if let spike { line.add("spike", spike) }
+    if let spike = report.spike { line.add("spike", spike.deviations) }
     metrics.write(line)
     // A line a report would flood a log; the evaluation's line carries the epoch there.
   }

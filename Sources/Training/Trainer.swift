@@ -116,9 +116,11 @@ package final class Trainer {
       coordinator.observe(
         step: step, hasNonFinite: votes.hasNonFinite,
         normIsFinite: norm.isFinite, wantsStop: votes.wantsStop)
+      let spike = coordinator.observe(loss: Float(loss), step: step)
       journal.didStep(
         StepReport(
           step: step, epoch: directive.step / coordinator.stepsPerEpoch, loss: Float(loss),
+          spike: spike,
           penalty: updater.penaltyValue(),
           learningRate: coordinator.rate(at: directive.step),
           gradientNorm: norm, isSkipped: votes.hasNonFinite,

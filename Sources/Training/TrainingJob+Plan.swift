@@ -175,7 +175,8 @@ extension TrainingJob {
           settings: settings, dataset: data.description, standardization: data.standardization,
           stopping: coordinator.stopping, plateau: coordinator.plateau,
           skipped: coordinator.skipped,
-          updates: coordinator.updates, best: coordinator.best, modelFile: modelFile)
+          updates: coordinator.updates, spikes: coordinator.spikes, best: coordinator.best,
+          modelFile: modelFile)
       }
     }
     var coordinator = planned

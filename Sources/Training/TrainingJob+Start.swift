@@ -167,7 +167,7 @@ extension TrainingJob {
       var file = try FileWriter(path: temporary)
       for line in Version.lines { try file.write("# \(line)\n") }
       try file.write(ConfigurationSources.yaml(of: configuration.withoutPlace))
-      _ = try file.finish()
+      try file.finish()
       let path = folder.path + "/config.yaml"
       if rename(temporary, path) != 0 { throw systemFailure(path) }
     }

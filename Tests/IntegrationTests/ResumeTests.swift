@@ -111,6 +111,38 @@ extension Integration {
       #expect(try run.digest() == whole.digest())
     }
 
+    /// What a loss is compared with lies before the resume. The first stop is five steps before a
+    /// spike that a person is told of, the second 43 before one that is only counted.
+    @Test func `Spikes of the loss`() throws {
+      let recipe = [
+        "--logical-ranks", "4", "--threads", "1", "--batch-size", "16", "--lr", "0.003", "--steps",
+        "2500", "--log-every", "100000", "--eval-every", "100000st", "--quiet",
+      ]
+      func warnings(_ outcome: Outcome) -> [Substring] {
+        outcome.stderr.split(separator: "\n").filter { $0.contains("the loss jumped") }
+      }
+      func spikes(_ run: RunFolder) throws -> [[String]] {
+        try run.metrics("step").filter { $0.object["spike"] != nil }.map {
+          [try $0.literal("step"), try $0.literal("loss"), try $0.literal("spike")]
+        }
+      }
+      let (calm, run) = (folder.run("calm"), folder.run("spikes"))
+      let expected = warnings(
+        try IntegrationTests.run(ranks: 2, expecting: 0, recipe + calm.option))
+      let found = try [
+        (ranks: 3, stop: 1400), (ranks: 1, stop: 1965), (ranks: 2, stop: 2500),
+      ].flatMap { ranks, stop in
+        warnings(
+          try IntegrationTests.run(
+            ranks: ranks, expecting: stop == 2500 ? 0 : 75,
+            recipe + run.option + ["--resume", "auto", "--stop-after", "\(stop)"]))
+      }
+      let steps = try spikes(calm).compactMap(\.first)
+      #expect(steps.contains("1405") && steps.contains("2008"), "\(steps)")
+      #expect(try spikes(run) == spikes(calm))
+      #expect(expected.count == 2 && found == expected, "\(found)")
+    }
+
     @Test func `More epochs are a free choice, a batch size is not`() throws {
       let constant = Self.recipe.map { $0 == "cosine" ? "constant" : $0 }
       let (long, short) = (folder.run("long"), folder.run("short"))

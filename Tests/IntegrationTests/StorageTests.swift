@@ -48,6 +48,46 @@ extension Integration {
       #expect(warnings(full) == 4, "\(full)")
     }
 
+    /// Words that start a program as a user who may not write everywhere, as root may.
+    private static let unprivileged =
+      geteuid() == 0 ? ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"] : []
+    private static let mayBeUnprivileged =
+      (try? Subject.tool(unprivileged + [Subject.path(), "--version"])) != nil
+
+    @Test(.enabled(if: mayBeUnprivileged, "no setpriv, or no other user may start the program"))
+    func `Folders without permission`() throws {
+      chmod(folder.path, 0o777)
+      let run = folder.run("run")
+      func start(expecting code: Int32, _ options: [String]) throws -> Outcome {
+        try IntegrationTests.run(
+          ranks: 2, expecting: code, Self.recipe + ["--quiet"] + options,
+          prefix: Self.unprivileged, timeout: 30)
+      }
+      func expectRefusal(_ code: Int32, _ options: [String], naming path: String) throws {
+        let outcome = try start(expecting: code, options)
+        let message = outcome.messages.first ?? ""
+        #expect(
+          outcome.messages.count == 1 && message.contains("\(path): Permission denied"),
+          "\(outcome)")
+      }
+      _ = try start(expecting: 75, run.option + ["--stop-after", "3"])
+      let resume = run.option + ["--resume", "latest"]
+      let weights = run.checkpoint(3) + "/model.safetensors"
+      for (path, mode, code, named) in [
+        (run.path + "/checkpoints", mode_t(0o555), Int32(73), run.path + "/checkpoints"),
+        (run.path, 0o555, 73, run.path + "/.config.new"), (weights, 0o000, 65, weights),
+      ] {
+        var status = stat()
+        try #require(lstat(path, &status) == 0 && chmod(path, mode) == 0)
+        defer { chmod(path, status.st_mode) }
+        try expectRefusal(code, resume, naming: named)
+      }
+      // Where the run would be made.
+      try #require(mkdir(folder.file("shut"), 0o555) == 0)
+      try expectRefusal(73, ["--run", folder.file("shut/run")], naming: folder.file("shut/run"))
+      _ = try start(expecting: 0, resume)
+    }
+
     /// 75 would promise a checkpoint to continue from.
     @Test func `The folder is gone in the middle`() throws {
       let run = folder.run("run")

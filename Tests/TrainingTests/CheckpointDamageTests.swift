@@ -118,6 +118,10 @@ import Training
         #""platform""#, #""plateau" : {\#(plateau.replacing("0.1", with: "-0.1"))}, "platform""#,
         "plateau"
       ),
+      (#""next" : 0"#, #""next" : 1"#, "spikes"), (#""untold" : 0"#, #""untold" : 6"#, "spikes"),
+      (#""untold" : 0"#, #""untold" : 0, "lastTold" : 6"#, "spikes"),
+      (#""losses" : ["#, #""losses" : ["# + String(repeating: "1,", count: 128) + "1", "spikes"),
+      (#""losses" : ["#, #""losses" : [1e39"#, "no JSON"),
       (#""format" : 1"#, #""format" : 2"#, "format 2, expected 1"),
       (#""featureShape" : ["#, #""featureShape" : [4294967296, 4294967296, "#, "feature shape"),
       (#""featureShape" : ["#, #""featureShape" : [-1, "#, "feature shape"),

@@ -37,8 +37,8 @@ final class SampleRun {
   func state(_ step: Int, best: [CheckpointState.BestStep] = []) -> CheckpointState {
     CheckpointState(
       step: step, epoch: 0, samples: step, settings: ["model": "linear"], dataset: dataset,
-      standardization: nil, stopping: nil, plateau: nil, skipped: 0, updates: step, best: best,
-      modelFile: nil)
+      standardization: nil, stopping: nil, plateau: nil, skipped: 0, updates: step,
+      spikes: LossSpikes(), best: best, modelFile: nil)
   }
 
   @discardableResult

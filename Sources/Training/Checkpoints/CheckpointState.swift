@@ -23,6 +23,8 @@ package struct CheckpointState: Codable, Sendable {
   package var skipped: Int
   /// Updates done: steps without the skipped ones.
   package var updates: Int
+  /// The losses of the last steps.
+  package var spikes: LossSpikes
   /// What equal bits depend on beside the above.
   package var platform: Platform
   /// Checkpoints whose figures were best, best first, with their figures.
@@ -97,6 +99,9 @@ package struct CheckpointState: Codable, Sendable {
       best.allSatisfy({ (0...step).contains($0.step) && $0.value.isFinite }),
       dataset.rows.values.allSatisfy({ Shape.checkedCount([step + 1, $0]) != nil })
     else { throw Failure.badData("\(path): a step, epoch or sample count is out of range") }
+    guard spikes.isValid(at: step) else {
+      throw Failure.badData("\(path): spikes: a loss or count is out of range")
+    }
     guard plateau?.isValid != false else {
       throw Failure.badData("\(path): plateau: a rate or count is out of range")
     }
@@ -116,7 +121,7 @@ package struct CheckpointState: Codable, Sendable {
   package init(
     step: Int, epoch: Int, samples: Int, settings: [String: String], dataset: DatasetDescription,
     standardization: Standardization?, stopping: EarlyStopping?,
-    plateau: ReduceOnPlateau.State?, skipped: Int, updates: Int,
+    plateau: ReduceOnPlateau.State?, skipped: Int, updates: Int, spikes: LossSpikes,
     best: [BestStep], modelFile: String?
   ) {
     self.step = step
@@ -129,6 +134,7 @@ package struct CheckpointState: Codable, Sendable {
     self.plateau = plateau
     self.skipped = skipped
     self.updates = updates
+    self.spikes = spikes
     self.best = best
     self.modelFile = modelFile
     platform = .current

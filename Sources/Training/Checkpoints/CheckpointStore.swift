@@ -1,5 +1,6 @@
 import Basics
 import CKernels
+import Crypto
 import DataParallel
 import Glibc
 package import Graph
@@ -40,9 +41,9 @@ package struct CheckpointStore: Sendable {
   package func write(
     _ state: CheckpointState, _ image: CheckpointImage, retention: Retention, abandoned: [Int]
   ) throws -> Written {
+    let start = ck_monotonic_ns()
     let isFinite = image.model.allSatisfy { ck_all_finite($0.data, $0.count) != 0 }
     guard isFinite else { throw Failure.cannotWrite("the weights are not finite") }
-    let start = ck_monotonic_ns()
     let checkpoints = folder.checkpointFolder
     var result = Written()
     do {
@@ -81,12 +82,24 @@ package struct CheckpointStore: Sendable {
   ) throws -> String {
     CheckpointFolder.delete(temporary)
     if mkdir(temporary, 0o755) != 0 { throw systemFailure(temporary) }
-    var digests: [String: String] = [:]
+    let json = try state.encoded()
+    // Hashing wants a core about as long as writing wants the disk: both go over the same memory,
+    // side by side.
+    let hashing = BackgroundTask<[String: String]>()
+    hashing.start {
+      [
+        "model.safetensors": Safetensors.digest(image.model),
+        "optimizer.safetensors": Safetensors.digest(image.optimizer),
+        "state.json": hexadecimal(SHA256.hash(data: json)),
+      ]
+    }
+    // Whatever becomes of the files: nobody may change the memory before.
+    defer { _ = hashing.wait() }
     func file(_ name: String, _ body: (inout FileWriter) throws -> Void) throws {
       var writer = try FileWriter(path: "\(temporary)/\(name)")
       try body(&writer)
       result.byteCount += writer.byteCount
-      digests[name] = try writer.finish()
+      try writer.finish()
     }
     try file("model.safetensors") { writer in
       try Safetensors.write(image.model) { try writer.write($0) }
@@ -94,9 +107,8 @@ package struct CheckpointStore: Sendable {
     try file("optimizer.safetensors") { writer in
       try Safetensors.write(image.optimizer) { try writer.write($0) }
     }
-    let json = try state.encoded()
     try file("state.json") { writer in try json.withUnsafeBytes { try writer.write($0) } }
-    let sums = StoredCheckpoint.sums(digests)
+    let sums = StoredCheckpoint.sums(hashing.wait() ?? [:])
     try file("SHA256SUMS") { try $0.write(sums) }
     RunFolder.syncFolder(temporary)
     return sums
@@ -109,7 +121,7 @@ package struct CheckpointStore: Sendable {
     do {
       var writer = try FileWriter(path: temporary)
       try Safetensors.write(entries) { try writer.write($0) }
-      _ = try writer.finish()
+      try writer.finish()
       if rename(temporary, path) != 0 { throw systemFailure(path) }
     } catch {
       unlink(temporary)

@@ -1,17 +1,13 @@
 import Basics
 import CKernels
-import Crypto
 import Glibc
 
-/// A new file beside its place: hashed and written a piece at a time, synced, then ready to be
-/// renamed.
+/// A new file beside its place: written a piece at a time, synced, then ready to be renamed.
 struct FileWriter: ~Copyable {
-  /// Small enough that a piece which was hashed is still in the cache when it is copied out.
   private static let pieceBytes = 1 << 20
 
   private let path: String
   private let descriptor: Int32
-  private var hash = SHA256()
   private(set) var byteCount = 0
 
   /// - Throws: `Failure.cannotWrite`.
@@ -25,9 +21,8 @@ struct FileWriter: ~Copyable {
     for start in stride(from: 0, to: bytes.count, by: Self.pieceBytes) {
       let end = min(start + Self.pieceBytes, bytes.count)
       let piece = UnsafeRawBufferPointer(rebasing: bytes[start..<end])
-      hash.update(bufferPointer: piece)
       try writeAll(piece)
-      // The disk works on this piece while the next one is hashed.
+      // The disk works on this piece while the next one is copied out.
       ck_start_writing(descriptor, Int64(byteCount), Int64(piece.count))
       byteCount += piece.count
     }
@@ -49,10 +44,9 @@ struct FileWriter: ~Copyable {
     try Array(text.utf8).withUnsafeBytes { try write($0) }
   }
 
-  /// Syncs the file to disk and returns its SHA-256 in hexadecimal.
-  consuming func finish() throws -> String {
+  /// Syncs the file to disk.
+  consuming func finish() throws {
     if fsync(descriptor) != 0 { throw systemFailure(path) }
-    return hexadecimal(hash.finalize())
   }
 
   deinit { close(descriptor) }

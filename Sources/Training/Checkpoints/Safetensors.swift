@@ -1,3 +1,4 @@
+import Crypto
 import Reports
 
 /// The safetensors format: an 8-byte little-endian header length, a JSON header, the data.
@@ -45,5 +46,12 @@ package enum Safetensors {
     for entry in entries {
       try sink(UnsafeRawBufferPointer(start: entry.data, count: entry.byteCount))
     }
+  }
+
+  /// The SHA-256 of the file of `entries`, in hexadecimal.
+  static func digest(_ entries: [Entry]) -> String {
+    var hash = SHA256()
+    write(entries) { hash.update(bufferPointer: $0) }
+    return hexadecimal(hash.finalize())
   }
 }

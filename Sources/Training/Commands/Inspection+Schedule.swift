@@ -25,7 +25,7 @@ extension Inspection {
     if let svg {
       var writer = try FileWriter(path: svg)
       try writer.write(chart.svg())
-      _ = try writer.finish()
+      try writer.finish()
     }
     return chart.lines() + [""] + figures(schedule)
       + (schedule.plateau == nil

@@ -40,7 +40,7 @@ package enum PredictionFile {
     } else {
       try writeTable(predictions, model.state.dataset.target, to: &writer)
     }
-    _ = try writer.finish()
+    try writer.finish()
   }
 
   private static func writeTable(

@@ -38,7 +38,7 @@ extension ClassReport {
   package func write(csv path: String) throws {
     var writer = try FileWriter(path: path)
     try writer.write(csv)
-    _ = try writer.finish()
+    try writer.finish()
   }
 
   /// Adds `topK` and, with classes, `classes` and `confusion`.

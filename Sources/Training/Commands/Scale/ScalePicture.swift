@@ -62,6 +62,6 @@ package struct ScalePicture {
   package func write(to path: String) throws {
     var file = try FileWriter(path: path)
     try file.write(svg)
-    _ = try file.finish()
+    try file.finish()
   }
 }
