@@ -8,7 +8,7 @@ private final class Nodes {
     TensorShape(elements: 0..<240, rows: 12), TensorShape(elements: 240..<247, rows: 1),
     TensorShape(elements: 256..<472, rows: 8),
     // Factors would not be shorter.
-    TensorShape(elements: 480..<486, rows: 3), TensorShape(elements: 496..<616, rows: 40),
+    TensorShape(elements: 480..<484, rows: 2), TensorShape(elements: 496..<616, rows: 40),
   ]
   static let count = 616
   static let matrices = [tensors[0], tensors[2], tensors[4]]
@@ -41,7 +41,8 @@ private final class Nodes {
     let results = sums.map { Array($0.elements) }
     for result in results {
       for tensor in Self.tensors {
-        #expect(result[tensor.elements] == results[0][tensor.elements], "on every node")
+        let pairs = zip(result[tensor.elements], results[0][tensor.elements])
+        #expect(pairs.allSatisfy { $0 == $1 || $0.isNaN && $1.isNaN }, "on every node")
       }
     }
     return results[0]

@@ -31,7 +31,7 @@ extension Integration {
         prefix: hosts.prefix)
       #expect(outcome.stderr.contains("compress \(name): the bits depend on the hosts"))
       let config = try String(contentsOfFile: run.path + "/config.yaml", encoding: .utf8)
-      #expect(config.contains("compress: \(name)"))
+      #expect(config.replacing("\"", with: "").contains("compress: \(name)\n"))
       #expect(try run.digest() != plain.digest(), "something was rounded")
       // 180 samples: three of them.
       #expect(try abs(accuracy(run) - accuracy(plain)) <= 0.017)

@@ -19,8 +19,10 @@ final class GramSchmidt {
         rest[element] = Double(own[element])
         length += rest[element] * rest[element]
       }
-      for earlier in 0..<vector {
-        let unit = p + earlier * count
+      // Twice: the units were rounded to floats, and what little is left of a vector that nearly
+      // depends on them would keep a part of their direction.
+      for pass in 0..<(2 * vector) {
+        let unit = p + pass % vector * count
         var share = 0.0
         for element in 0..<count { share += Double(unit[element]) * rest[element] }
         for element in 0..<count { rest[element] -= share * Double(unit[element]) }
