@@ -155,5 +155,29 @@ extension Integration {
       #expect(sums.count == 1, "one rank prints")
       #expect(try sums.first?.contains(run.digest()) == true)
     }
+
+    @Test func `Curves of a run`() throws {
+      let picture = folder.file("curves.svg")
+      let outcome = try IntegrationTests.run(
+        ranks: 2, expecting: 0, ["inspect", run.path, "--svg", picture])
+      for title in ["training (loss)", "validation (accuracy)"] {
+        #expect(outcome.stdout.components(separatedBy: title).count == 2, "once: \(outcome)")
+      }
+      let svg = try String(contentsOfFile: picture, encoding: .utf8)
+      #expect(svg.contains(">validation</text>") && svg.components(separatedBy: "<poly").count == 3)
+
+      let copy = folder.file("damaged")
+      try FileManager.default.copyItem(atPath: run.path, toPath: copy)
+      var lines = try String(contentsOfFile: copy + "/metrics.jsonl", encoding: .utf8)
+        .split(separator: "\n").map(String.init)
+      lines[2] = String(lines[2].dropLast(9))
+      try lines.joined(separator: "\n").write(
+        toFile: copy + "/metrics.jsonl", atomically: true, encoding: .utf8)
+      try Refusal.expect([
+        Refusal(["inspect", copy], 65, "metrics.jsonl, line 3"),
+        Refusal(["inspect", run.checkpoint(52), "--svg", picture], 65, "no run's metrics.jsonl"),
+        Refusal(["inspect", run.path, "--svg", "/dev/null/x.svg"], 73, "/dev/null/x.svg"),
+      ])
+    }
   }
 }
