@@ -77,6 +77,12 @@ package struct Site {
   package let outputGradient: Buffer?
   /// A place for the gradient of each input; nil where nobody needs it.
   package let inputGradients: [GradientTarget?]
+  /// Whether nobody but this operation reads input 0 any more when its backward pass begins: its
+  /// place is free then.
+  package let spendsInput: Bool
+  /// Whether forward runs in the backward pass, right before backward: the places of gradients are
+  /// free then, but for those that add.
+  package let isRepetition: Bool
   /// What random numbers of an execution are keyed by; lives as long as the plan.
   package let context: UnsafePointer<ck_random_context>
   private let allocateScratch: (Int, Scratch) -> Buffer
@@ -86,6 +92,7 @@ package struct Site {
   init(
     engine: ComputeEngine, inputs: [Buffer], inputShapes: [Shape], output: Buffer,
     outputShape: Shape, outputGradient: Buffer?, inputGradients: [GradientTarget?],
+    spendsInput: Bool = false, isRepetition: Bool = false,
     context: UnsafePointer<ck_random_context>, allocateScratch: @escaping (Int, Scratch) -> Buffer
   ) {
     self.engine = engine
@@ -95,6 +102,8 @@ package struct Site {
     self.outputShape = outputShape
     self.outputGradient = outputGradient
     self.inputGradients = inputGradients
+    self.spendsInput = spendsInput
+    self.isRepetition = isRepetition
     self.context = context
     self.allocateScratch = allocateScratch
   }

@@ -78,9 +78,9 @@ package final class Plan {
     var compiler = PlanCompiler(
       nodes: PlanCompiler.recomputing(
         fused, result: result.id, from: mode == .training ? recomputedBytes : Int.max),
-      layout: layout, mode: mode, engine: engine, keepsOutput: keepsOutput || mode == .evaluation,
-      context: context)
-    let compiled = try compiler.compile(loss: loss, result: result.id, sums: sums)
+      result: result.id, layout: layout, mode: mode, engine: engine,
+      keepsOutput: keepsOutput || mode == .evaluation, context: context)
+    let compiled = try compiler.compile(loss: loss, sums: sums)
     kernels = compiled.kernels
     finalFrom = compiled.finalFrom
     outputBuffer = compiled.output

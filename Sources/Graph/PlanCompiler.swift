@@ -23,15 +23,22 @@ struct PlanCompiler {
   let context: UnsafePointer<ck_random_context>
   private(set) var steps: [Plan.Step] = []
 
+  /// How many inputs each value is, and one more for the result.
+  private let uses: [Int]
   private var values: [Buffer?]
   private var gradients: [Buffer?]
   private var workspace: [Buffer] = []
 
+  private let result: Int
+
+  /// - Parameter result: the node whose value the loss reads.
   init(
-    nodes: [Trace.Node], layout: ParameterLayout, mode: Plan.Mode, engine: ComputeEngine,
-    keepsOutput: Bool, context: UnsafePointer<ck_random_context>
+    nodes: [Trace.Node], result: Int, layout: ParameterLayout, mode: Plan.Mode,
+    engine: ComputeEngine, keepsOutput: Bool, context: UnsafePointer<ck_random_context>
   ) {
     self.nodes = nodes
+    self.result = result
+    uses = PlanCompiler.useCounts(nodes, result: result)
     self.layout = layout
     self.mode = mode
     self.engine = engine
@@ -107,11 +114,10 @@ struct PlanCompiler {
   }
 
   mutating func compile(
-    loss: Loss, result: Int, sums: UnsafeMutablePointer<ck_loss_sums>
+    loss: Loss, sums: UnsafeMutablePointer<ck_loss_sums>
   ) throws -> CompiledPlan {
     let lossTime = nodes.count
-    let uses = PlanCompiler.useCounts(nodes, result: result)
-    makeBuffers(uses: uses, result: result)
+    makeBuffers()
     guard let output = values[result] else {
       throw Failure.internalError("the model's result has no buffer")
     }
@@ -174,7 +180,7 @@ struct PlanCompiler {
     }.max() ?? 0
   }
 
-  private mutating func makeBuffers(uses: [Int], result: Int) {
+  private mutating func makeBuffers() {
     let offsets = Dictionary(
       uniqueKeysWithValues: layout.entries.map { ($0.parameter.name, $0.offset) })
     for (id, node) in nodes.enumerated() {
@@ -205,6 +211,13 @@ struct PlanCompiler {
             ? values[id] : workspaceBuffer(node.shape.count, from: backwardTime(id))
       }
     }
+  }
+
+  /// Whether a value is free once the one operation that reads it begins its backward pass.
+  private func isSpent(_ id: Int) -> Bool {
+    guard case .operation(let producer) = nodes[id].kind, uses[id] == 1 else { return false }
+    return !producer.backwardReads.contains(.output)
+      && !producer.isView(of: nodes[id].inputs.map { nodes[$0].shape }, in: mode)
   }
 
   private func backwardTime(_ id: Int) -> Int { 2 * nodes.count - id }
@@ -245,7 +258,7 @@ struct PlanCompiler {
     let site = Site(
       engine: engine, inputs: inputs, inputShapes: node.inputs.map { nodes[$0].shape },
       output: output, outputShape: node.shape, outputGradient: outputGradient,
-      inputGradients: targets, context: context
+      inputGradients: targets, spendsInput: isSpent(node.inputs[0]), context: context
     ) { count, during in
       let lifetime =
         switch during {

@@ -177,7 +177,7 @@ extension TrainingJob {
   /// Fresh weights, each rank its own slices, or those of a file or a checkpoint.
   func fillParameters(
     _ memory: RunMemory, _ built: Built, _ configuration: RunConfiguration,
-    store: CheckpointStore, staging: CheckpointStaging?, resumed: Resumed?
+    store: CheckpointStore, staging: CheckpointStaging?, resumed: Resumed?, console: Console
   ) throws {
     let arena = memory.arena
     let state = staging?.state ?? arena.state
@@ -198,6 +198,12 @@ extension TrainingJob {
       if let resumed {
         try store.load(
           StoredCheckpoint(path: resumed.path), into: arena.parameters, state: state)
+      } else if let path = configuration.initWeights, configuration.initOrder {
+        let names = try CheckpointStore.loadWeightsInOrder(
+          path, layout: layout, into: arena.parameters)
+        // Two layers of one shape could be meant the other way round.
+        let pairs = zip(layout.entries, names).map { "\($0.parameter.name) = \($1)" }
+        console.line("weights in order: \(pairs.joined(separator: ", "))")
       } else if let path = configuration.initWeights {
         try CheckpointStore.loadWeights(path, layout: layout, into: arena.parameters)
       }

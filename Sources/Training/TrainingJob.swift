@@ -127,7 +127,8 @@ package struct TrainingJob {
       let staging = try makeStaging(
         memory, configuration, writes: purpose == .train, resumed: resumed)
       try fillParameters(
-        memory, built, configuration, store: store, staging: staging, resumed: resumed)
+        memory, built, configuration, store: store, staging: staging, resumed: resumed,
+        console: console)
       trainer = try makeTrainer(
         built, configuration: configuration, data: data, memory: memory, reducer: reducer,
         store: store, staging: staging, resumed: resumed, console: console,

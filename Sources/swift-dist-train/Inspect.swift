@@ -5,10 +5,10 @@ import Training
 
 struct Inspect: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Layers, parameters and memory of a model; what a checkpoint holds; a schedule.",
+    abstract: "Layers and memory of a model; a run's curves and weights; a schedule.",
     discussion: """
-      A model is looked at with the options of `train`: inspect mlp:128 --data digits. Without a \
-      subject, --schedule draws the learning rate over the run: \
+      A model is looked at with the options of `train`: inspect mlp:128 --data digits. Of a run \
+      its last checkpoint is told and its loss and accuracy are drawn. Without a subject, --schedule draws the learning rate over the run: \
       inspect --schedule cosine --warmup 5% --steps 1000
       """)
 
@@ -16,22 +16,24 @@ struct Inspect: ParsableCommand {
   var subject: String?
   @Option(help: "Ranks to plan memory for.")
   var ranks = 1
-  @Option(help: ArgumentHelp("Draw --schedule as a picture, too.", valueName: "file.svg"))
+  @Option(
+    help: ArgumentHelp(
+      "Draw the run's losses, or --schedule, as a picture, too.", valueName: "file.svg"))
   var svg: String?
   @OptionGroup var options: TrainOptions
 
   func run() throws {
     var lines: [String]
+    // The first rank alone writes the picture.
+    let picture = Launcher.earlyRank == 0 ? svg : nil
     if subject == nil && options.schedule != nil {
-      // The first rank alone writes the picture.
-      lines = try Inspection.schedule(
-        sources(options.given), svg: Launcher.earlyRank == 0 ? svg : nil)
-    } else if svg != nil {
-      throw Failure.usage("svg: there is no --schedule to draw")
+      lines = try Inspection.schedule(sources(options.given), svg: picture)
     } else if let subject, access(subject, F_OK) == 0, !subject.hasSuffix(".yaml"),
       !subject.hasSuffix(".yml")
     {
-      lines = try Inspection.checkpoint(subject)
+      lines = try Inspection.checkpoint(subject) + Inspection.curves(subject, svg: picture)
+    } else if svg != nil {
+      throw Failure.usage("svg: there is no run and no --schedule to draw")
     } else {
       guard (1...65536).contains(ranks) else {
         throw Failure.usage("ranks: \(ranks)", remedy: "Expected 1 … 65536.")

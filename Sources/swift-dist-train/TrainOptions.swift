@@ -57,6 +57,8 @@ struct TrainOptions: ParsableArguments {
   var `init`: String?
   @Option(help: ArgumentHelp("Initial weights by name.", valueName: "file.safetensors"))
   var initWeights: String?
+  @Flag(help: "Take --init-weights by the order of its layers: their names do not count.")
+  var initOrder = false
 
   // Optimization
   @Option(help: "Samples an optimizer step over ALL ranks, or full (default 64).")

@@ -69,7 +69,8 @@ import Testing
     }
     // A layer keeps norm 1, slope 8, GELU 8, sum 1; else norm 1, hidden 8, sum 1.
     let (kept, again) = (try elements(Int.max), try elements(Plan.recomputedBytes))
-    #expect(Double(again) < 0.7 * Double(kept), "\(again) of \(kept)")
+    // The GELU, its slope and their gradient lie in the places of others: else it would be two thirds.
+    #expect(Double(again) < 0.62 * Double(kept), "\(again) of \(kept)")
     #expect(try elements(16 << 20) == kept, "smaller values than asked for are kept")
   }
 }

@@ -53,7 +53,11 @@ package struct Golden: Sendable {
     try JSONDecoder().decode(type, from: data("\(name).json"))
   }
 
+  package static func path(_ file: String) -> String {
+    Bundle.module.bundleURL.appendingPathComponent("Golden/\(file)").path
+  }
+
   private static func data(_ name: String) throws -> Data {
-    try Data(contentsOf: Bundle.module.bundleURL.appendingPathComponent("Golden/\(name)"))
+    try Data(contentsOf: URL(fileURLWithPath: path(name)))
   }
 }

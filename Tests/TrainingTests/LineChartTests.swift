@@ -14,8 +14,8 @@ import Testing
 
   @Test func drawsStepsAsText() {
     let chart = LineChart(
-      title: "step", xLabel: "step", yLabel: "rate",
-      values: (0..<60).map { $0 < 20 ? 1 : $0 < 40 ? 0.3 : 0.1 })
+      title: "step", yLabel: "rate",
+      series: [LineChart.Series("", (0..<60).map { $0 < 20 ? 1 : $0 < 40 ? 0.3 : 0.1 })])
     #expect(
       text(chart) == [
         "step (rate)",
@@ -32,7 +32,10 @@ import Testing
   /// Flat curves, one value, and values at every n-th step.
   @Test func drawsTheSimplest() {
     func chart(_ values: [Double], xStep: Int = 1) -> [String] {
-      text(LineChart(title: "t", xLabel: "x", yLabel: "y", values: values, xStep: xStep))
+      text(
+        LineChart(
+          title: "t", xLabel: "x", yLabel: "y",
+          series: [LineChart.Series("", values, xStep: xStep)]))
     }
     #expect(chart([0])[5].hasSuffix("┤⣀⣀⣀⣀⣀⣀⣀⣀⣀⣀⣀⣀⣀⣀⣀⣀⣀⣀⣀⣀⣀⣀⣀⣀"))
     #expect(chart([2])[1].hasPrefix("2 ┤⠉⠉"))
@@ -42,7 +45,10 @@ import Testing
 
   @Test func drawsAPicture() throws {
     let values = (0..<100).map { 1 - Double($0) / 99 }
-    let svg = LineChart(title: "a < \"b\" & c", xLabel: "x", yLabel: "y", values: values).svg()
+    func picture(_ title: String, _ values: [Double]) -> String {
+      LineChart(title: title, yLabel: "y", series: [LineChart.Series("", values)]).svg()
+    }
+    let svg = picture("a < \"b\" & c", values)
     #expect(svg.hasPrefix("<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 720 360\""))
     #expect(svg.contains(">a &lt; &quot;b&quot; &amp; c</text>") && svg.hasSuffix("</svg>\n"))
     let start = try #require(svg.range(of: "points=\""))
@@ -51,6 +57,29 @@ import Testing
     // Many values keep their spikes.
     var spiky = [Double](repeating: 0, count: 50_000)
     spiky[31_415] = 3
-    #expect(LineChart(title: "", xLabel: "", yLabel: "", values: spiky).svg().contains(",40.0 "))
+    #expect(picture("", spiky).contains(",40.0 "))
+  }
+
+  /// A second curve of few points is joined across them, named, and nothing before its first.
+  @Test func drawsSparsePoints() {
+    let chart = LineChart(
+      title: "t", yLabel: "y",
+      series: [
+        LineChart.Series("dense", (0..<97).map { _ in 4 }),
+        LineChart.Series("sparse", [(48, 2.0), (96, 0.0)]),
+      ])
+    #expect(
+      text(chart) == [
+        "t (y)",
+        "4 ┤⠉⠉⠉⠉⠉⠉⠉⠉⠉⠉⠉⠉⠉⠉⠉⠉⠉⠉⠉⠉⠉⠉⠉⠉",
+        "  │",
+        "2 ┤            ⠤⢄⡀",
+        "  │              ⠈⠉⠒⠤⢄⡀",
+        "0 ┤                   ⠈⠉⠒⠤⢄",
+        "  └────────────────────────",
+        "   0          48         96 step",
+      ])
+    let svg = chart.svg()
+    #expect(svg.contains(">sparse</text>") && svg.contains("points=\"384.0,176.0 696.0,312.0\""))
   }
 }

@@ -10,6 +10,7 @@ import Training
     "data": "csv:a b.csv", "target": "y: \"z\" # ü", "task": "regression", "val-data": "-v",
     "test-data": "null", "val-fraction": "0.25", "standardize": "true", "no-shuffle": "true",
     "drop-last": "true", "model": "mlp:64,32", "init": "he", "init-weights": "~/w.safetensors",
+    "init-order": "true",
     "batch-size": "full", "accumulate": "4", "epochs": "7", "steps": "1125899906842624",
     "tokenizer": "byte", "optimizer": "adamw", "lr": "0.1", "momentum": "0.9", "dampening": "0.0",
     "betas": "0.9,0.95", "eps": "1e-08", "alpha": "0.99", "centered": "false",

@@ -108,7 +108,9 @@ package enum Activation: Operation, Hashable {
         }
       ])
     }
-    let slope = site.scratch(bytes: count * 4, during: .both)
+    let slope =
+      site.isRepetition && !target.accumulates
+      ? target.buffer : site.scratch(bytes: count * 4, during: .both)
     let forward = ClosureKernel([site.inputs[0], site.output, slope]) { pointers in
       ck_gelu(pointers[0], pointers[1], pointers[2], count)
     }

@@ -74,25 +74,30 @@ package struct MatrixProduct: Operation {
     let rounded = site.operand(upstream, in: precision, during: .backward)
     let dz = MatrixOperand(rounded, rows: rows, columns: outputs)
     backward += rounded.preparation
-    // In the order of the inputs: where two of them are one tensor, the second one adds.
+    var inputKernels: [any Kernel] = []
     if let target = site.inputGradients[0] {
       let right = weight(.backward)
-      backward += right.preparation
-      backward.append(
+      inputKernels = right.preparation
+      inputKernels.append(
         try matrixProduct(
           dz, MatrixOperand(right, rows: outputs, columns: inputs),
           into: MatrixOperand(target.buffer, rows: rows, columns: inputs),
           accumulates: target.accumulates, site: site, during: .backward))
     }
+    var weightKernels: [any Kernel] = []
     if let target = site.inputGradients[1] {
       let left = x(.backward)
-      backward += left.preparation
-      backward.append(
+      weightKernels = left.preparation
+      weightKernels.append(
         try matrixProduct(
           dz.transposed, MatrixOperand(left, rows: rows, columns: inputs),
           into: MatrixOperand(target.buffer, rows: outputs, columns: inputs),
           accumulates: target.accumulates, site: site, during: .backward))
     }
+    // The input's gradient may take the input's place. Where both inputs are one tensor, the second
+    // one adds to the first one's.
+    let isOneTensor = site.inputGradients[0]?.buffer === site.inputGradients[1]?.buffer
+    backward += isOneTensor ? inputKernels + weightKernels : weightKernels + inputKernels
     if hasBias, let target = site.inputGradients[2] {
       let accumulates: Int32 = target.accumulates ? 1 : 0
       backward.append(

@@ -3,7 +3,8 @@ import Basics
 /// second(first(x)), whose value in between is computed again in backward instead of being kept.
 ///
 /// For a first operation that reads and writes memory and does little more, a GELU or a norm: of a
-/// transformer's activations their results are three eighths.
+/// transformer's activations their results are three eighths. In backward the value and then its
+/// gradient lie in the place of x where nobody else needs that, so that nothing is added.
 ///
 /// Source: Chen et al., "Training Deep Nets with Sublinear Memory Cost", arXiv 1604.06174.
 struct Recomputation: Operation {
@@ -31,38 +32,41 @@ struct Recomputation: Operation {
     let bytes = shape.count * 4
     let value = site.scratch(bytes: bytes, during: .forward)
     let forward =
-      try first.compile(before(site, value, shape, gradient: nil, during: .forward)).forward
-      + second.compile(after(site, value, shape, gradient: nil, during: .forward)).forward
+      try first.compile(before(site, value, shape, isGradient: false, during: .forward)).forward
+      + second.compile(after(site, value, shape, isGradient: false, during: .forward)).forward
     guard site.outputGradient != nil else { return CompiledOperation(forward: forward) }
-    let again = site.scratch(bytes: bytes, during: .backward)
-    let gradient = site.scratch(bytes: bytes, during: .backward)
-    let start = try first.compile(before(site, again, shape, gradient: gradient, during: .backward))
-    let end = try second.compile(after(site, again, shape, gradient: gradient, during: .backward))
+    let again =
+      site.spendsInput && !first.backwardReads.contains(.inputs)
+      ? site.inputs[0] : site.scratch(bytes: bytes, during: .backward)
+    let start = try first.compile(before(site, again, shape, isGradient: true, during: .backward))
+    let end = try second.compile(after(site, again, shape, isGradient: true, during: .backward))
     return CompiledOperation(
       forward: forward, backward: start.forward + end.backward + start.backward)
   }
 
-  /// Where the first operation stands.
+  /// Where the first operation stands; `value` is its result, and in backward then its gradient,
+  /// which the second one writes last.
   private func before(
-    _ site: Site, _ value: Buffer, _ shape: Shape, gradient: Buffer?, during: Site.Scratch
+    _ site: Site, _ value: Buffer, _ shape: Shape, isGradient: Bool, during: Site.Scratch
   ) -> Site {
     Site(
       engine: site.engine, inputs: Array(site.inputs.prefix(firstCount)),
       inputShapes: Array(site.inputShapes.prefix(firstCount)), output: value, outputShape: shape,
-      outputGradient: gradient, inputGradients: Array(site.inputGradients.prefix(firstCount)),
+      outputGradient: isGradient ? value : nil,
+      inputGradients: Array(site.inputGradients.prefix(firstCount)), isRepetition: isGradient,
       context: site.context
     ) { count, _ in site.scratch(bytes: count * 4, during: during) }
   }
 
   /// Where the second one stands.
   private func after(
-    _ site: Site, _ value: Buffer, _ shape: Shape, gradient: Buffer?, during: Site.Scratch
+    _ site: Site, _ value: Buffer, _ shape: Shape, isGradient: Bool, during: Site.Scratch
   ) -> Site {
-    let target = gradient.map { GradientTarget(buffer: $0, accumulates: false) }
+    let target = isGradient ? GradientTarget(buffer: value, accumulates: false) : nil
     return Site(
       engine: site.engine, inputs: [value] + site.inputs.dropFirst(firstCount),
       inputShapes: [shape] + site.inputShapes.dropFirst(firstCount), output: site.output,
-      outputShape: site.outputShape, outputGradient: gradient == nil ? nil : site.outputGradient,
+      outputShape: site.outputShape, outputGradient: isGradient ? site.outputGradient : nil,
       inputGradients: [target] + site.inputGradients.dropFirst(firstCount), context: site.context
     ) { count, _ in site.scratch(bytes: count * 4, during: during) }
   }

@@ -4,8 +4,8 @@ extension LineChart {
     let (left, right, top, bottom) = (72.0, 24.0, 40.0, 48.0)
     let (low, high) = range
     let (plotWidth, plotHeight) = (width - left - right, height - top - bottom)
-    let last = Double(max(1, values.count - 1))
-    func x(_ step: Double) -> String { Format.fixed(left + plotWidth * step / last, 1) }
+    let last = Double(max(1, lastX))
+    func x(_ step: Int) -> String { Format.fixed(left + plotWidth * Double(step) / last, 1) }
     func y(_ value: Double) -> String {
       Format.fixed(top + plotHeight * (high - value) / (high - low), 1)
     }
@@ -22,19 +22,27 @@ extension LineChart {
       text(
         Format.short(value), Format.fixed(left - 8, 1), y(value), "end",
         " dominant-baseline=\"middle\"")
-      let step = (last * Double(part) / 4).rounded()
-      text(
-        "\(Int(step) * xStep)", x(step), Format.fixed(height - bottom + 20, 1), "middle")
+      let step = Int((last * Double(part) / 4).rounded())
+      text("\(step)", x(step), Format.fixed(height - bottom + 20, 1), "middle")
     }
     text(title, Format.fixed(width / 2, 1), "24", "middle", " font-weight=\"bold\"")
     text(xLabel, Format.fixed(left + plotWidth / 2, 1), Format.fixed(height - 10, 1), "middle")
     text(
       yLabel, "16", Format.fixed(top + plotHeight / 2, 1), "middle",
       " transform=\"rotate(-90 16 \(Format.fixed(top + plotHeight / 2, 1)))\"")
-    let points = samples(Int(plotWidth)).map { "\(x($0.step)),\(y($0.value))" }
-    parts.append(
-      "<polyline fill=\"none\" stroke=\"#2a78d6\" stroke-width=\"2\" stroke-linejoin=\"round\" "
-        + "points=\"\(points.joined(separator: " "))\"/>")
+    for (index, series) in series.enumerated() {
+      let color = LineChart.colors[index % LineChart.colors.count]
+      let points = samples(series.points, Int(plotWidth)).map { "\(x($0.x)),\(y($0.y))" }
+      parts.append(
+        "<polyline fill=\"none\" stroke=\"\(color)\" stroke-width=\"2\" stroke-linejoin=\"round\" "
+          + "points=\"\(points.joined(separator: " "))\"/>")
+      if self.series.count > 1 {
+        text(
+          series.name, Format.fixed(width - right, 1),
+          Format.fixed(top + 16 * Double(index + 1), 1),
+          "end", " fill=\"\(color)\"")
+      }
+    }
     return """
       <svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 \(Int(width)) \(Int(height))" \
       width="\(Int(width))" height="\(Int(height))" font-family="sans-serif" font-size="13" \
@@ -45,16 +53,19 @@ extension LineChart {
       """
   }
 
-  /// Every value, or of many the lowest and highest of each stretch in their order.
-  private func samples(_ count: Int) -> [(step: Double, value: Double)] {
-    if values.count <= 2 * count { return values.enumerated().map { (Double($0), $1) } }
+  /// Told apart on light and dark ground, and by eyes that see no red.
+  private static let colors = ["#2a78d6", "#e08a1e"]
+
+  /// Every point, or of many the lowest and highest of each stretch in their order.
+  private func samples(_ points: [(x: Int, y: Double)], _ count: Int) -> [(x: Int, y: Double)] {
+    if points.count <= 2 * count { return points }
     return (0..<count).flatMap { part in
-      let range = part * values.count / count..<(part + 1) * values.count / count
+      let range = part * points.count / count..<(part + 1) * points.count / count
       let ends = [
-        range.min { values[$0] < values[$1] } ?? range.lowerBound,
-        range.max { values[$0] < values[$1] } ?? range.lowerBound,
+        range.min { points[$0].y < points[$1].y } ?? range.lowerBound,
+        range.max { points[$0].y < points[$1].y } ?? range.lowerBound,
       ]
-      return ends.sorted().map { (Double($0), values[$0]) }
+      return ends.sorted().map { points[$0] }
     }
   }
 

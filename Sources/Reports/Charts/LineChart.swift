@@ -1,38 +1,52 @@
-/// A curve over whole steps, for a terminal or as an SVG picture.
+/// Curves over steps, for a terminal or as an SVG picture.
 package struct LineChart: Sendable {
+  package struct Series: Sendable {
+    let name: String
+    /// Ascending in x.
+    let points: [(x: Int, y: Double)]
+
+    /// - Precondition: one point or more, finite, x ascends from 0 or above.
+    package init(_ name: String, _ points: [(x: Int, y: Double)]) {
+      precondition(
+        !points.isEmpty && points.allSatisfy { $0.x >= 0 && $0.y.isFinite },
+        "a curve of finite values")
+      self.name = name
+      self.points = points
+    }
+
+    /// `values` at x = 0, xStep, 2·xStep, …
+    package init(_ name: String, _ values: [Double], xStep: Int = 1) {
+      self.init(name, values.enumerated().map { ($0 * xStep, $1) })
+    }
+  }
+
   package let title: String
   package let xLabel: String
   package let yLabel: String
-  /// y at x = 0, xStep, 2·xStep, …: one value or more.
-  let values: [Double]
-  let xStep: Int
+  let series: [Series]
+  /// Whether the scale of y begins at zero.
+  let showsZero: Bool
 
-  /// - Precondition: values are finite.
-  package init(title: String, xLabel: String, yLabel: String, values: [Double], xStep: Int = 1) {
-    precondition(!values.isEmpty && values.allSatisfy(\.isFinite), "a chart of finite values")
+  /// - Parameter showsZero: so that two rates can be told apart by height.
+  package init(
+    title: String, xLabel: String = "step", yLabel: String, series: [Series],
+    showsZero: Bool = true
+  ) {
     self.title = title
     self.xLabel = xLabel
     self.yLabel = yLabel
-    self.values = values
-    self.xStep = xStep
+    self.series = series
+    self.showsZero = showsZero
   }
 
-  var lastX: Int { (values.count - 1) * xStep }
+  var lastX: Int { series.compactMap { $0.points.last?.x }.max() ?? 0 }
 
-  /// From zero, so that two rates can be told apart by height; a flat zero has a scale too.
+  /// A flat curve has a scale too.
   var range: (low: Double, high: Double) {
-    let low = min(0, values.min() ?? 0)
+    let values = series.flatMap { $0.points.map(\.y) }
+    let least = values.min() ?? 0
+    let low = showsZero ? min(0, least) : least
     let high = values.max() ?? 0
     return (low, high > low ? high : low + 1)
-  }
-
-  /// Lowest and highest value of each of `columns` equal stretches of x.
-  func columns(_ columns: Int) -> [(low: Double, high: Double)] {
-    (0..<columns).map { column in
-      let start = column * values.count / columns
-      let end = max(start + 1, (column + 1) * values.count / columns)
-      let stretch = values[start..<min(end, values.count)]
-      return (stretch.min() ?? 0, stretch.max() ?? 0)
-    }
   }
 }

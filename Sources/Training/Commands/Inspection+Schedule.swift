@@ -20,13 +20,12 @@ extension Inspection {
       title: configuration.schedule
         + (configuration.warmup.map { ", warm-up \($0)" } ?? "")
         + ", \(Format.grouped(total)) steps",
-      xLabel: "step", yLabel: "learning rate",
-      values: stride(from: 0, to: total, by: xStep).map(schedule.rate), xStep: xStep)
-    if let svg {
-      var writer = try FileWriter(path: svg)
-      try writer.write(chart.svg())
-      try writer.finish()
-    }
+      yLabel: "learning rate",
+      series: [
+        LineChart.Series(
+          "rate", stride(from: 0, to: total, by: xStep).map(schedule.rate), xStep: xStep)
+      ])
+    if let svg { try chart.write(to: svg) }
     return chart.lines() + [""] + figures(schedule)
       + (schedule.plateau == nil
         ? [] : ["  the rate falls when the validation figure no longer improves"])

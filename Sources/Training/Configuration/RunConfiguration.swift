@@ -24,6 +24,8 @@ package struct RunConfiguration: Sendable, Equatable {
   package var model: String?
   package var initialization: WeightInitialization?
   package var initWeights: String?
+  /// Whether their names do not count, only their order and shapes.
+  package var initOrder = false
 
   // Optimization
   package var batchSize = BatchSize.samples(64)

@@ -68,6 +68,7 @@ package struct Setting {
         configuration.initialization = rule
       },
       optionalText("init-weights", \.initWeights),
+      flag("init-order", \.initOrder),
     ]
   }
 

@@ -1,6 +1,5 @@
 import Basics
 import CKernels
-import FoundationEssentials
 import Glibc
 import Reports
 
@@ -87,9 +86,11 @@ package struct ZooBenchmark {
       let run = try freshRun(row, "trained")
       _ = try Shell.run(
         "\(job(2)) train \(row.subject) \(row.recipe) --quiet --run \(Shell.quoted(run))")
-      let record = try TrainingRecord(run: run)
-      result.metric = record.metric
-      result.trainingSeconds = record.seconds
+      let history = try RunHistory(run: run)
+      result.metric = history.lastEvaluation.flatMap { line in
+        line.accuracy.map { ("accuracy", $0) } ?? line.loss.map { ("loss", $0) }
+      }
+      result.trainingSeconds = history.seconds
     }
     return result
   }
@@ -143,32 +144,5 @@ package struct ZooBenchmark {
     let root = getuid() == 0 ? "OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 " : ""
     return root + "mpirun --oversubscribe --bind-to none --mca mpi_yield_when_idle 1 -np \(ranks) "
       + Shell.quoted(program)
-  }
-}
-
-/// What a finished run's `metrics.jsonl` says of it.
-private struct TrainingRecord {
-  let metric: (name: String, value: Double)?
-  let seconds: Double?
-
-  private struct Line: Decodable {
-    let kind: String
-    let loss: Double?
-    let accuracy: Double?
-    let wall_s: Double?
-  }
-
-  init(run: String) throws {
-    let text = try readTextFile(run + "/metrics.jsonl", limit: 1 << 26)
-    let lines = try text.split(separator: "\n").map {
-      try JSONDecoder().decode(Line.self, from: Data($0.utf8))
-    }
-    // The last evaluation is the test set's where there is one.
-    let evaluation = lines.last { $0.kind == "eval" }
-    metric =
-      evaluation.flatMap { line in
-        line.accuracy.map { ("accuracy", $0) } ?? line.loss.map { ("loss", $0) }
-      }
-    seconds = lines.last { $0.kind == "end" }?.wall_s
   }
 }
