@@ -90,6 +90,10 @@ extension Integration {
         Refusal(
           ["--compress", "bf16", "--reduction", "fast"], 64, "compress bf16", "reduction fast"),
         Refusal(["--compress", "zip"], 64, "compress", "'zip'", "bf16"),
+        Refusal(["--compress", "bf16:rank=1"], 64, "compress bf16", "'rank'"),
+        Refusal(
+          ["--compress", "powersgd:rank=0"], 64, "compress powersgd", "rank '0'", "1 to 256"),
+        Refusal(["--compress", "powersgd:rank=1e30"], 64, "rank '1e30'", "1 to 256"),
       ])
     }
   }
