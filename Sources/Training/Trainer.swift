@@ -158,6 +158,7 @@ package final class Trainer {
     didSave(checkpointer?.wait())
     arena.barrier()
     try staging?.copy()
+    updater.forgetErrors()
     if let checkpointer, coordinator.isWorthSaving(after: directive) {
       coordinator.willSave()
       checkpointer.start(step: step, coordinator: coordinator, pausedSince: start)

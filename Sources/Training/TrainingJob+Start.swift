@@ -48,6 +48,15 @@ extension TrainingJob {
     if configuration.reduction == .fast && group.nodeCount > 1 {
       console.logger.warning("reduction fast: the bits depend on the number of ranks and hosts")
     }
+    if configuration.compress != .none {
+      let name = "compress \(configuration.compress)"
+      if group.nodeCount == 1 {
+        console.line("\(name) has no effect: on one host no gradient is sent")
+      } else {
+        console.logger.warning(
+          "\(name): the bits depend on the hosts and on when checkpoints are saved")
+      }
+    }
     let optimizer = configuration.optimizer ?? ""
     if optimizer == "rprop", configuration.batchCount(trainCount: trainCount) < trainCount {
       console.logger.warning(
@@ -168,7 +177,7 @@ extension TrainingJob {
   /// Fresh weights, each rank its own slices, or those of a file or a checkpoint.
   func fillParameters(
     _ memory: RunMemory, _ built: Built, _ configuration: RunConfiguration,
-    store: CheckpointStore, staging: CheckpointStaging?, resumed: Resumed?
+    store: CheckpointStore, staging: CheckpointStaging?, resumed: Resumed?, console: Console
   ) throws {
     let arena = memory.arena
     let state = staging?.state ?? arena.state
@@ -189,6 +198,12 @@ extension TrainingJob {
       if let resumed {
         try store.load(
           StoredCheckpoint(path: resumed.path), into: arena.parameters, state: state)
+      } else if let path = configuration.initWeights, configuration.initOrder {
+        let names = try CheckpointStore.loadWeightsInOrder(
+          path, layout: layout, into: arena.parameters)
+        // Two layers of one shape could be meant the other way round.
+        let pairs = zip(layout.entries, names).map { "\($0.parameter.name) = \($1)" }
+        console.line("weights in order: \(pairs.joined(separator: ", "))")
       } else if let path = configuration.initWeights {
         try CheckpointStore.loadWeights(path, layout: layout, into: arena.parameters)
       }

@@ -115,7 +115,8 @@ package struct TrainingJob {
       arena: arena, division: built.division, group: group, policy: policy)
     let reducer = GradientReducer(
       arena: arena, division: built.division, exchange: memory.exchange,
-      position: group.position, mode: configuration.reduction)
+      position: group.position, mode: configuration.reduction,
+      compression: configuration.compress, tensors: built.plans.layout.tensorShapes)
     let folder =
       purpose == .train ? try openFolder(configuration, resumed: resumed) : RunFolder("(none)")
     let store = CheckpointStore(
@@ -126,7 +127,8 @@ package struct TrainingJob {
       let staging = try makeStaging(
         memory, configuration, writes: purpose == .train, resumed: resumed)
       try fillParameters(
-        memory, built, configuration, store: store, staging: staging, resumed: resumed)
+        memory, built, configuration, store: store, staging: staging, resumed: resumed,
+        console: console)
       trainer = try makeTrainer(
         built, configuration: configuration, data: data, memory: memory, reducer: reducer,
         store: store, staging: staging, resumed: resumed, console: console,

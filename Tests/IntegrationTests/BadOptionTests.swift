@@ -36,6 +36,7 @@ extension Integration {
         Refusal(["--class-weights", "1,2"], 64, "class-weights", "10 classes"),
         Refusal(["--class-weights", "1,nan"], 64, "class-weights", "'1,nan'"),
         Refusal(["--data", "digits", "--task", "regression"], 64, "task"),
+        Refusal(["--init-order"], 64, "init-order", "--init-weights"),
         Refusal(["--expect-ranks", "4"], 64, "expect-ranks", "4", "3"),
       ])
     }
@@ -132,6 +133,11 @@ extension Integration {
           (["--init-weights", run.model, "--model", "mlp:32"], "0.weight"),
           (["--init-weights", run.model, "--model", "mlp:64,64"], "2.weight"),
           (["--init-weights", run.path + "/config.yaml"], "config.yaml"),
+          (
+            ["--init-weights", run.model, "--init-order", "--model", "mlp:32"],
+            "layer 1: expected 0.weight F32 [32, 64], found 0.weight F32 [64, 64]"
+          ),
+          (["--init-weights", nan, "--init-order"], "2.bias holds a NaN"),
         ].enumerated().map { index, start in
           Refusal(start.0 + folder.run("\(index)").option, 65, start.1)
         })

@@ -57,6 +57,32 @@ extension Integration {
       ])
     }
 
+    /// Where names do not count, the same weights begin the same training.
+    @Test func `Initial weights by name and by order`() throws {
+      let bytes = try Data(contentsOf: URL(fileURLWithPath: run.model))
+      let length = Int(bytes[0]) + 256 * Int(bytes[1])
+      let header = Array(
+        String(decoding: bytes[8..<(8 + length)], as: UTF8.self)
+          .replacingOccurrences(of: "\"0.", with: "\"first.")
+          .replacingOccurrences(of: "\"2.", with: "\"second.").utf8)
+      let start = [header.count & 255, header.count >> 8, 0, 0, 0, 0, 0, 0].map { UInt8($0) }
+      let foreign = try folder.write(
+        "foreign.safetensors", start + header + bytes.dropFirst(8 + length))
+      func train(_ name: String, _ options: String...) throws -> (RunFolder, Outcome) {
+        let run = folder.run(name)
+        let outcome = try IntegrationTests.run(
+          ranks: 2, expecting: 0,
+          ["--epochs", "1", "--standardize", "--progress", "off"] + options + run.option)
+        return (run, outcome)
+      }
+      let (named, _) = try train("named", "--init-weights", run.model)
+      let (ordered, said) = try train("ordered", "--init-weights", foreign, "--init-order")
+      #expect(try ordered.digest() == named.digest())
+      #expect(try train("fresh").0.digest() != named.digest())
+      #expect(said.stderr.contains("0.weight = first.weight, 0.bias = first.bias, "), "\(said)")
+      try Refusal.expect([Refusal(["--init-weights", foreign], 65, "no 0.weight [64, 64]")])
+    }
+
     @Test func `A copied folder evaluates, a damaged one does not`() throws {
       let copy = folder.run("copy")
       try Subject.tool("cp", "-a", run.path, copy.path)

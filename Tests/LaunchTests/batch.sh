@@ -11,21 +11,8 @@ root=$(dirname -- "$(dirname -- "$(dirname -- "$(readlink -f -- "${BASH_SOURCE[0
 work=$(mktemp -d -t launch-tests.XXXXXXXX)
 trap 'rm -rf -- "$work"' EXIT
 cd -- "$work"
-passed=0 failed=0
-check() { # check NAME COMMAND…: shows `output` where it fails
-  local name=$1
-  shift
-  if "$@"; then
-    passed=$((passed + 1))
-    echo "ok    $name"
-  else
-    failed=$((failed + 1))
-    echo "FAIL  $name"
-    sed 's/^/      | /' output
-  fi
-}
-says() { grep -qF -- "$1" output; }
-ended() { [[ $code -eq $1 ]]; }
+# shellcheck source-path=SCRIPTDIR source=check.sh
+source "$root/Tests/LaunchTests/check.sh"
 starts() { [[ $(wc -l <starts) -eq $1 ]]; }
 
 # The program: each start takes the next line of `codes`: a code to end with, `kill` for SIGKILL,
@@ -60,28 +47,28 @@ supervise() {
 
 plan 74 kill 75 0
 supervise -np 1 --run run
-check "restarts after 74, a killed rank and 75, until 0" eval 'ended 0 && starts 4'
+check "restarts after 74, a killed rank and 75, until 0" eval 'ends_with 0 && starts 4'
 check "every start continues" eval '[[ $(grep -c -- "--run run --resume auto" starts) -eq 4 ]]'
 for code_of in 64 65 73 76; do
   plan "$code_of" 0
   supervise -np 1 --run run
-  check "ends at once with $code_of" eval 'ended $code_of && starts 1'
+  check "ends at once with $code_of" eval 'ends_with $code_of && starts 1'
 done
 plan 74 74 74 74 74
 supervise --max-restarts 2 -np 1 --run run
-check "gives up after starts without a new checkpoint" eval 'ended 74 && starts 3 && says "giving up"'
+check "gives up after starts without a new checkpoint" eval 'ends_with 74 && starts 3 && says "giving up"'
 plan 'new 74' 'new 74' 'new 74' 'new 74' 0
 supervise --max-restarts 1 -np 1 --run run
-check "a new checkpoint counts as progress" eval 'ended 0 && starts 5'
+check "a new checkpoint counts as progress" eval 'ends_with 0 && starts 5'
 plan 74 0
 supervise -np 1 --run run --resume best
-check "an own --resume stays" eval 'ended 0 && ! grep -q auto starts'
+check "an own --resume stays" eval 'ends_with 0 && ! grep -q auto starts'
 supervise -np 1
-check "no --run" eval 'ended 64 && says "--run"'
+check "no --run" eval 'ends_with 64 && says "--run"'
 supervise -np 0 --run run
-check "a number of ranks that is none" ended 64
+check "a number of ranks that is none" ends_with 64
 supervise -np 1 --run run --expect-ranks 3
-check "--expect-ranks cannot be promised" ended 64
+check "--expect-ranks cannot be promised" ends_with 64
 
 signalled() { # signalled SIGNAL…: supervise gets them while the program waits
   local signal pid tenth
@@ -98,7 +85,7 @@ signalled() { # signalled SIGNAL…: supervise gets them while the program waits
 }
 for signal in TERM INT USR1; do
   signalled "$signal"
-  check "SIG$signal saves and ends, without a restart" eval 'ended 75 && starts 1'
+  check "SIG$signal saves and ends, without a restart" eval 'ends_with 75 && starts 1'
 done
 
 # A stand-in for mpirun, whose rank on host h2 is killed each time.
@@ -122,13 +109,13 @@ export WORK=$work
 printf 'h1 slots=2 # first\nh2 slots=2\nh3 slots=2\n' >hosts
 plan
 PATH=$work/stub:$PATH supervise --hostfile hosts --run run
-check "a host that failed twice is dropped" eval 'ended 0 && says "h2 failed twice" && ! grep -q h2 hosts.now'
+check "a host that failed twice is dropped" eval 'ends_with 0 && says "h2 failed twice" && ! grep -q h2 hosts.now'
 check "and its slots with it" eval '[[ $(<starts) == $(printf "np 6\nnp 6\nnp 4") ]]'
 check "the user's hostfile is left as it is" grep -q h2 hosts
 printf 'h2 slots=2\n' >hosts
 plan
 PATH=$work/stub:$PATH supervise --max-restarts 3 --hostfile hosts --run run
-check "the last host is not dropped" eval 'ended 137 && grep -q h2 hosts.now'
+check "the last host is not dropped" eval 'ends_with 137 && grep -q h2 hosts.now'
 
 # ---- PBS --------------------------------------------------------------------------------------
 
@@ -150,20 +137,20 @@ mkdir stub-q
 cp stub/qsub stub/qstat stub-q/
 plan 75 75
 pbs
-check "PBS: 75 submits the next job" eval 'ended 75 && grep -qxF "CONFIG=config.yaml,RUN=run,DIST_TRAIN_HOME=$root" next'
+check "PBS: 75 submits the next job" eval 'ends_with 75 && grep -qxF "CONFIG=config.yaml,RUN=run,DIST_TRAIN_HOME=$root" next'
 check "PBS: two slots are two ranks, which continue" grep -qF -- '--expect-ranks 2 --config config.yaml --run run --resume auto' starts
 check "PBS: the walltime is the time limit" grep -qE -- '--time-limit 37[0-9][0-9]s' starts
 plan 0 0
 pbs PBS_WALLTIME=500
-check "PBS: a finished run is the last" eval 'ended 0 && [[ ! -e next ]] && grep -qE -- "--time-limit (500|49[0-9])s" starts'
+check "PBS: a finished run is the last" eval 'ends_with 0 && [[ ! -e next ]] && grep -qE -- "--time-limit (500|49[0-9])s" starts'
 pbs RUN=
-check "PBS: RUN is needed" eval 'ended 64 && says "RUN"'
+check "PBS: RUN is needed" eval 'ends_with 64 && says "RUN"'
 pbs RUN='a,b'
-check "PBS: a value that qsub cannot carry" eval 'ended 64 && says "cannot carry"'
+check "PBS: a value that qsub cannot carry" eval 'ends_with 64 && says "cannot carry"'
 pbs PBS_NODEFILE=/nowhere
-check "PBS: a node file that is not there" eval 'ended 64 && says /nowhere'
+check "PBS: a node file that is not there" eval 'ends_with 64 && says /nowhere'
 pbs PBS_JOBID='1;id'
-check "PBS: a job number that is none" ended 64
+check "PBS: a job number that is none" ends_with 64
 
 # ---- LSF --------------------------------------------------------------------------------------
 
@@ -174,12 +161,11 @@ lsf() {
 }
 plan 75 75
 lsf
-check "LSF: 75 is handed on, for -Q" eval 'ended 75 && grep -qF -- "--expect-ranks 2 --config config.yaml --run run --resume auto" starts'
+check "LSF: 75 is handed on, for -Q" eval 'ends_with 75 && grep -qF -- "--expect-ranks 2 --config config.yaml --run run --resume auto" starts'
 lsf CONFIG=
-check "LSF: CONFIG is needed" eval 'ended 64 && says "CONFIG"'
+check "LSF: CONFIG is needed" eval 'ends_with 64 && says "CONFIG"'
 lsf LSB_DJOB_HOSTFILE=/nowhere
-check "LSF: a host file that is not there" eval 'ended 64 && says /nowhere'
+check "LSF: a host file that is not there" eval 'ends_with 64 && says /nowhere'
 for file in slurm.sbatch pbs.sh lsf.sh; do check "bash reads $file" bash -n "$root/launch/$file"; done
 
-echo "$passed passed, $failed failed"
-[[ $failed -eq 0 ]]
+report

@@ -27,28 +27,14 @@ clean_up() {
 }
 trap clean_up EXIT
 cd -- "$work"
-passed=0 failed=0
+# shellcheck source-path=SCRIPTDIR source=check.sh
+source "$root/Tests/LaunchTests/check.sh"
 
-# check NAME COMMAND…: one test; shows what the command left in `output` when it fails.
-check() {
-  local name=$1
-  shift
-  if "$@"; then
-    passed=$((passed + 1))
-    echo "ok    $name"
-  else
-    failed=$((failed + 1))
-    echo "FAIL  $name"
-    sed 's/^/      | /' output
-  fi
-}
 # launch ARGUMENTS…: launch/run; sets code, output goes to the file of that name.
 launch() {
   code=0
   "$root/launch/run" "$@" >output 2>&1 || code=$?
 }
-ends_with() { [[ $code -eq $1 ]]; }
-says() { grep -qF -- "$1" output; }
 refuses() { # refuses TEXT ARGUMENTS…: 64 and a sentence, before anything starts
   local text=$1
   shift
@@ -296,5 +282,4 @@ no_child() {
 check "what outlives a killed mpirun is ended" eval 'ends_with 137 && none_left && no_child'
 check "and the files it shared are removed" no_files
 
-echo "$passed passed, $failed failed"
-[[ $failed -eq 0 ]]
+report

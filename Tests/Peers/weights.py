@@ -92,15 +92,19 @@ with tempfile.TemporaryDirectory() as folder:
     # From PyTorch to here, and five steps of gradient descent on both sides.
     model = network()
     save_file(model.state_dict(), folder / "torch.safetensors")
+    # Under names that are not ours, only the order counts.
+    foreign = {f"body.layer{name}": value for name, value in model.state_dict().items()}
+    save_file(foreign, folder / "foreign.safetensors")
     optimizer = torch.optim.SGD(model.parameters(), lr=0.05)
     for _ in range(5):
         optimizer.zero_grad()
         torch.nn.functional.mse_loss(model(x), y).backward()
         optimizer.step()
-    run(*common, "--init-weights", folder / "torch.safetensors", "--batch-size", "full", "--steps",
-        5, "--optimizer", "sgd", "--lr", 0.05, "--run", folder / "on")
-    ours = load_file(folder / "on" / "model.safetensors")
-    for name, theirs in model.state_dict().items():
-        compare(f"{name} after five steps from PyTorch's weights", ours[name], theirs)
+    for file, order in ("torch", []), ("foreign", ["--init-order"]):
+        run(*common, "--init-weights", folder / f"{file}.safetensors", *order, "--batch-size",
+            "full", "--steps", 5, "--optimizer", "sgd", "--lr", 0.05, "--run", folder / file)
+        ours = load_file(folder / file / "model.safetensors")
+        for name, theirs in model.state_dict().items():
+            compare(f"{name} after five steps from {file}.safetensors", ours[name], theirs)
 
 sys.exit(0 if worst <= 1e-5 else 1)

@@ -59,7 +59,11 @@ package struct Golden: Sendable {
     print("golden \(name) \(String(format: "%.1e", errors.max() ?? 0))")
   }
 
+  package static func path(_ file: String) -> String {
+    Bundle.module.bundleURL.appendingPathComponent("Golden/\(file)").path
+  }
+
   private static func data(_ name: String) throws -> Data {
-    try Data(contentsOf: Bundle.module.bundleURL.appendingPathComponent("Golden/\(name)"))
+    try Data(contentsOf: URL(fileURLWithPath: path(name)))
   }
 }

@@ -151,8 +151,29 @@ package struct CheckpointStore: Sendable {
     into parameters: UnsafeMutablePointer<Float>
   ) throws {
     try load(path, followsLinks: followsLinks, layout: layout, into: [("", parameters)])
+    try requireFinite(parameters, layout, from: path)
+  }
+
+  /// Reads weights by order, for a model whose names are others; checked as `loadWeights` does.
+  /// - Returns: the name in the file of each parameter.
+  package static func loadWeightsInOrder(
+    _ path: String, layout: ParameterLayout, into parameters: UnsafeMutablePointer<Float>
+  ) throws -> [String] {
+    let file = try SafetensorsFile(path: path)
+    let tensors = try file.tensorsInOrder(
+      for: layout.entries.map { ($0.parameter.name, $0.parameter.shape) })
+    for (entry, tensor) in zip(layout.entries, tensors) {
+      try file.read(tensor.name, shape: tensor.shape, into: parameters + entry.offset)
+    }
+    try requireFinite(parameters, layout, from: path)
+    return tensors.map(\.name)
+  }
+
+  private static func requireFinite(
+    _ parameters: UnsafeMutablePointer<Float>, _ layout: ParameterLayout, from path: String
+  ) throws {
     for entry in layout.entries
-    where ck_all_finite(parameters + entry.offset, entry.parameter.shape.reduce(1, *)) == 0 {
+    where ck_all_finite(parameters + entry.offset, entry.parameter.count) == 0 {
       throw Failure.badData("\(path): \(entry.parameter.name) holds a NaN or infinity")
     }
   }

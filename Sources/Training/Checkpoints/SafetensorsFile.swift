@@ -3,12 +3,16 @@ import FoundationEssentials
 
 /// A safetensors file whose header has been checked: nothing in it is believed.
 package final class SafetensorsFile {
-  package struct Tensor: Sendable {
+  package struct Tensor: Sendable, CustomStringConvertible {
     package let name: String
     package let type: String
     package let shape: [Int]
     /// Bytes of the file.
     package let range: Range<Int>
+
+    package var description: String { "\(name) \(type) \(shape)" }
+    /// PyTorch counts the batches of a batch norm; nothing here follows from it.
+    var isBatchCount: Bool { name.hasSuffix("num_batches_tracked") }
   }
 
   /// In the order of their data.
@@ -142,18 +146,19 @@ package final class SafetensorsFile {
       }
     }
     let names = Set(wanted.map(\.name))
-    // PyTorch counts the batches of a batch norm; nothing here follows from it.
-    let surplus = tensors.filter {
-      !names.contains($0.name) && !$0.name.hasSuffix("num_batches_tracked")
-    }
+    let surplus = tensors.filter { !names.contains($0.name) && !$0.isBatchCount }
     wrong += surplus.map {
       "\($0.name) \($0.shape) is not in the model"
     }
-    guard wrong.isEmpty else {
-      let more = wrong.count > 20 ? "; and \(wrong.count - 20) more" : ""
-      throw Failure.badData(
-        "\(path) is of another model: \(wrong.prefix(20).joined(separator: "; "))\(more)")
-    }
+    try requireNone(wrong, "is of another model")
+  }
+
+  /// - Throws: `Failure.badData` that lists what is `wrong`, as far as anyone wants to read.
+  func requireNone(_ wrong: [String], _ verdict: String, remedy: String = "") throws {
+    guard !wrong.isEmpty else { return }
+    let more = wrong.count > 20 ? "; and \(wrong.count - 20) more" : ""
+    throw Failure.badData(
+      "\(path) \(verdict): \(wrong.prefix(20).joined(separator: "; "))\(more)", remedy: remedy)
   }
 
   /// Fills `values` with the elements of tensor `name`, which has the shape the model has.

@@ -47,9 +47,18 @@ extension RunConfiguration {
         "precision: this CPU has no instructions for \(precision.rawValue)",
         remedy: "Use fp32, or \(precision.portable.rawValue) for the same figures, slowly.")
     }
+    if initOrder && initWeights == nil {
+      throw Failure.usage(
+        "init-order: there are no weights to order", remedy: "Name a file with --init-weights.")
+    }
     if clipping.norm != nil && clipping.ratio != nil {
       throw Failure.usage(
         "clip-agc: not together with clip-norm", remedy: "Give one of the two.")
+    }
+    if compress != .none && reduction == .fast {
+      throw Failure.usage(
+        "compress \(compress): not together with reduction fast",
+        remedy: "MPI adds float32 only: give one of the two.")
     }
     if epochs == nil && steps == nil { result.epochs = isDigits ? 20 : 5 }
     // Of a text as many windows as make 4,096 tokens: memory goes by tokens.

@@ -24,6 +24,8 @@ package struct RunConfiguration: Sendable, Equatable {
   package var model: String?
   package var initialization: WeightInitialization?
   package var initWeights: String?
+  /// Whether their names do not count, only their order and shapes.
+  package var initOrder = false
 
   // Optimization
   package var batchSize = BatchSize.samples(64)
@@ -86,6 +88,7 @@ package struct RunConfiguration: Sendable, Equatable {
   package var logicalRanks: LogicalRanks?
   package var threads: Int?
   package var reduction = GradientReducer.Mode.canonical
+  package var compress = Compression.none
   package var bucketMebibytes = RankGroup.bucketMebibytes
   package var hangTimeout: Double?
   package var expectRanks: Int?

@@ -68,6 +68,7 @@ package struct Setting {
         configuration.initialization = rule
       },
       optionalText("init-weights", \.initWeights),
+      flag("init-order", \.initOrder),
     ]
   }
 
@@ -240,6 +241,9 @@ package struct Setting {
           throw refusal("reduction", text, "canonical or fast")
         }
         configuration.reduction = mode
+      },
+      Setting("compress", print: { $0.compress.description }) {
+        $0.compress = try Compression(parsing: $1)
       },
       count("bucket-mb", \.bucketMebibytes, 1...4096, free: true),
       optionalNumber("hang-timeout", \.hangTimeout, "1 or more seconds", free: true) {
