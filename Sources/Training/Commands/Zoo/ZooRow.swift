@@ -47,7 +47,7 @@ package struct ZooRow: Sendable {
       "--batch-size 128 --epochs 10 --schedule cosine", batch: 128, steps: 20, peer: "resnet20"),
     ZooRow(
       "inception", "--data fashion-mnist --model inception",
-      "--batch-size 128 --epochs 8 --schedule cosine", batch: 128, steps: 20),
+      "--standardize --init he --epochs 8 --schedule cosine", batch: 128, steps: 20),
     ZooRow(
       "rnn", "--data fashion-mnist --model rnn:128",
       "--batch-size 128 --epochs 5 --clip-norm 1 --schedule cosine", batch: 128, steps: 200),
