@@ -17,6 +17,7 @@ package struct Philox: Sendable {
     case window = 8
     case masking = 9
     case evaluationMasking = 10
+    case lowRank = 11
     case test = 99
   }
 

@@ -14,6 +14,13 @@ CK_CLONES void ck_to_bfloat16(const float *x, uint16_t *y, size_t n) {
   for (size_t i = 0; i < n; i++) y[i] = (uint16_t)(nearest(x + i) >> 16);
 }
 
+CK_CLONES void ck_from_bfloat16(const uint16_t *y, float *x, size_t n) {
+  for (size_t i = 0; i < n; i++) {
+    uint32_t bits = (uint32_t)y[i] << 16;
+    memcpy(x + i, &bits, sizeof bits);
+  }
+}
+
 CK_CLONES void ck_round_to_bfloat16(const float *x, float *y, size_t n) {
   for (size_t i = 0; i < n; i++) {
     uint32_t bits = nearest(x + i);

@@ -18,6 +18,12 @@ CK_CLONES void ck_add(float *out, const float *a, const float *b, size_t n) {
   for (; i < n; i++) out[i] = a[i] + b[i];
 }
 
+CK_CLONES void ck_subtract(float *out, const float *a, const float *b, size_t n) {
+  size_t i = 0;
+  for (; i + LANES <= n; i += LANES) AT(out + i) = AT(a + i) - AT(b + i);
+  for (; i < n; i++) out[i] = a[i] - b[i];
+}
+
 // A store past the caches wants its place on a whole vector.
 typedef float aligned_vector __attribute__((vector_size(4 * LANES), may_alias));
 

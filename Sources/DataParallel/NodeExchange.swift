@@ -54,9 +54,7 @@ package final class NodeExchange {
     let position = group.position
     let others = topology.nodes.indices.filter { $0 != group.nodeIndex }
     peers = others.map { ($0, topology.peer(of: position, on: $0)) }
-    served = others.flatMap { topology.nodes[$0] }.filter {
-      topology.peer(of: $0, on: group.nodeIndex) == position
-    }
+    served = topology.served(by: position)
   }
 
   /// Every rank's own bytes of `section` reach every node. Collective.
@@ -69,12 +67,12 @@ package final class NodeExchange {
   package func startSharing(_ section: SharedSection) throws {
     for position in served {
       for range in section.owned[position] {
-        try receive(section.base, range, from: position, tag: 0)
+        try receive(section.base, range, from: position)
       }
     }
     for peer in peers {
       for range in section.owned[group.position] {
-        try send(section.base, range, to: peer.position, tag: 0)
+        try send(section.base, range, to: peer.position)
       }
     }
   }
@@ -86,13 +84,13 @@ package final class NodeExchange {
     if group.nodeIndex == 0 {
       for position in served {
         for range in whole.owned[position] {
-          try receive(whole.base, range, from: position, tag: 0)
+          try receive(whole.base, range, from: position)
         }
       }
       copyOwn(from: section, to: whole)
     } else {
       for range in section.owned[group.position] {
-        try send(section.base, range, to: topology.peer(of: group.position, on: 0), tag: 0)
+        try send(section.base, range, to: topology.peer(of: group.position, on: 0))
       }
     }
     try wait()
@@ -105,13 +103,13 @@ package final class NodeExchange {
     if group.nodeIndex == 0 {
       for position in served {
         for range in whole.owned[position] {
-          try send(whole.base, range, to: position, tag: 0)
+          try send(whole.base, range, to: position)
         }
       }
       copyOwn(from: whole, to: section)
     } else {
       for range in section.owned[group.position] {
-        try receive(section.base, range, from: topology.peer(of: group.position, on: 0), tag: 0)
+        try receive(section.base, range, from: topology.peer(of: group.position, on: 0))
       }
     }
     try wait()
@@ -126,21 +124,30 @@ package final class NodeExchange {
     }
   }
 
-  func send(
-    _ base: UnsafeRawPointer, _ range: Range<Int>, to position: Int, tag: Int
+  private func send(
+    _ base: UnsafeRawPointer, _ range: Range<Int>, to position: Int
   ) throws {
-    try requests.send(
-      UnsafeRawBufferPointer(start: base + range.lowerBound, count: range.count),
-      to: topology.ranks[position], tag: tag, on: communicator)
+    try send(
+      UnsafeRawBufferPointer(start: base + range.lowerBound, count: range.count), to: position,
+      tag: 0)
+  }
+
+  func send(_ bytes: UnsafeRawBufferPointer, to position: Int, tag: Int) throws {
+    try requests.send(bytes, to: topology.ranks[position], tag: tag, on: communicator)
+  }
+
+  private func receive(
+    _ base: UnsafeMutableRawPointer, _ range: Range<Int>, from position: Int
+  ) throws {
+    try receive(
+      into: UnsafeMutableRawBufferPointer(start: base + range.lowerBound, count: range.count),
+      from: position, tag: 0, list: requests)
   }
 
   func receive(
-    _ base: UnsafeMutableRawPointer, _ range: Range<Int>, from position: Int, tag: Int,
-    into list: RequestList? = nil
+    into bytes: UnsafeMutableRawBufferPointer, from position: Int, tag: Int, list: RequestList
   ) throws {
-    try (list ?? requests).receive(
-      into: UnsafeMutableRawBufferPointer(start: base + range.lowerBound, count: range.count),
-      from: topology.ranks[position], tag: tag, on: communicator)
+    try list.receive(into: bytes, from: topology.ranks[position], tag: tag, on: communicator)
   }
 
   /// Starts to add `values` over the ranks of this lane by MPI's own means, for the one on `node`.

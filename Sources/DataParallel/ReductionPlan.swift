@@ -20,16 +20,17 @@ struct ReductionPlan {
   /// Sums that all other nodes send, in the order of the nodes.
   let inboxCount: Int
 
-  init(_ division: WorkDivision, position: Int, mode: GradientReducer.Mode) {
-    if mode == .fast && division.topology.nodes.count > 1 {
-      // MPI adds the nodes' sums: one arrives, and it is the result.
+  /// - Parameter wholeSum: where the sum of all nodes comes to lie, if something else makes it of
+  ///   the nodes' sums in their first slots; nil where it is made here, in canonical order.
+  init(_ division: WorkDivision, position: Int, wholeSum: Place? = nil) {
+    if let wholeSum {
       let slots = division.published(on: division.topology.node(of: position)).indices
       self.nodeAdditions = slots.dropFirst().map { (Place.slot(0), Place.slot(0), Place.slot($0)) }
       self.sumSlots = slots.isEmpty ? [] : [0]
       self.additions = []
-      self.result = .inbox(0)
+      self.result = wholeSum
       self.temporaryCount = 0
-      self.inboxCount = 1
+      if case .inbox = wholeSum { inboxCount = 1 } else { inboxCount = 0 }
       return
     }
     let tree = division.tree

@@ -44,6 +44,13 @@ package struct Topology: Sendable, Equatable {
     return nodes[node].lowerBound + local % nodes[node].count
   }
 
+  /// The ranks of other nodes whose peer `position` is, in the order of the nodes.
+  package func served(by position: Int) -> [Int] {
+    let own = node(of: position)
+    return nodes.indices.filter { $0 != own }.flatMap { nodes[$0] }
+      .filter { peer(of: $0, on: own) == position }
+  }
+
   /// Ranks of every node, where all have equally many.
   package var ranksPerNode: Int? {
     nodes.allSatisfy { $0.count == nodes[0].count } ? nodes[0].count : nil

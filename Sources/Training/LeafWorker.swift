@@ -61,6 +61,20 @@ final class LeafWorker {
     return batch.count
   }
 
+  /// Numbers of one sample.
+  var featureCount: Int { assembler.data.dataset.featureCount }
+
+  /// Brings the samples of all leaves of the rank at `position` together as update number `step`
+  /// would, and does nothing with them. Returns their number.
+  func assembleSamples(step: Int, position: Int) -> Int {
+    let batch = sampler.batch(step: step)
+    return division.leaves(of: position).reduce(0) { count, leaf in
+      let samples = division.samples(ofLeaf: leaf, batch: batch.count)
+      assemble(samples, of: batch)
+      return count + samples.count
+    }
+  }
+
   /// Copies a leaf's samples into the plan's features and targets. Their rows lie anywhere in
   /// memory: each is fetched while those before it are copied.
   private func assemble(_ samples: Range<Int>, of batch: EpochSampler.Batch) {

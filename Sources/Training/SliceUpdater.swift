@@ -128,6 +128,9 @@ final class SliceUpdater {
   /// The step's gradients are not finite: they are let go. Collective, as `update`.
   func skip() throws { try reducer.discard() }
 
+  /// The state is saved: what compression has left out is no part of it, nor of the steps to come.
+  func forgetErrors() { reducer.forgetErrors() }
+
   /// Moves a running statistic: `sum` is over the values of all leaves.
   private func follow(
     _ block: Int, _ range: Range<Int>, _ sum: UnsafeMutablePointer<Float>, batch: Int

@@ -21,7 +21,7 @@ package final class Trainer {
   private let group: RankGroup
   private let memory: RunMemory
   private let arena: NodeArena
-  private let worker: LeafWorker
+  let worker: LeafWorker
   private let updater: SliceUpdater
   private let replicas: ReplicaCheck
   private let evaluator: Evaluator
@@ -158,6 +158,7 @@ package final class Trainer {
     didSave(checkpointer?.wait())
     arena.barrier()
     try staging?.copy()
+    updater.forgetErrors()
     if let checkpointer, coordinator.isWorthSaving(after: directive) {
       coordinator.willSave()
       checkpointer.start(step: step, coordinator: coordinator, pausedSince: start)

@@ -90,7 +90,8 @@ extension TrainingJob {
       buckets: division.buckets.count)
     let reduction = group.topology.nodes[group.nodeIndex].map {
       GradientReducer.byteCount(
-        division, position: $0, parameters: plans.layout.arenaCount, mode: configuration.reduction)
+        division, position: $0, parameters: plans.layout.arenaCount, mode: configuration.reduction,
+        compression: configuration.compress, tensors: plans.layout.tensorShapes)
     }
     let memory = MemoryPlan(
       rankBytes: plans.byteCount + (reduction.max() ?? 0),
@@ -202,5 +203,15 @@ extension TrainingJob {
         ? nil
         : StragglerWatch(leaves: (0..<group.size).map { built.division.leaves(of: $0).count }),
       journal: journal, checkpointer: checkpointer, staging: staging, firstStep: firstStep)
+  }
+}
+
+extension ParameterLayout {
+  /// The parameters as matrices: [out, rest] where they have two dimensions or more.
+  var tensorShapes: [TensorShape] {
+    entries.map {
+      TensorShape(
+        elements: $0.range, rows: $0.parameter.shape.count > 1 ? $0.parameter.shape[0] : 1)
+    }
   }
 }

@@ -48,6 +48,15 @@ extension TrainingJob {
     if configuration.reduction == .fast && group.nodeCount > 1 {
       console.logger.warning("reduction fast: the bits depend on the number of ranks and hosts")
     }
+    if configuration.compress != .none {
+      let name = "compress \(configuration.compress)"
+      if group.nodeCount == 1 {
+        console.line("\(name) has no effect: on one host no gradient is sent")
+      } else {
+        console.logger.warning(
+          "\(name): the bits depend on the hosts and on when checkpoints are saved")
+      }
+    }
     let optimizer = configuration.optimizer ?? ""
     if optimizer == "rprop", configuration.batchCount(trainCount: trainCount) < trainCount {
       console.logger.warning(

@@ -115,7 +115,8 @@ package struct TrainingJob {
       arena: arena, division: built.division, group: group, policy: policy)
     let reducer = GradientReducer(
       arena: arena, division: built.division, exchange: memory.exchange,
-      position: group.position, mode: configuration.reduction)
+      position: group.position, mode: configuration.reduction,
+      compression: configuration.compress, tensors: built.plans.layout.tensorShapes)
     let folder =
       purpose == .train ? try openFolder(configuration, resumed: resumed) : RunFolder("(none)")
     let store = CheckpointStore(

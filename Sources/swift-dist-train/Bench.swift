@@ -8,8 +8,8 @@ struct Bench: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Measurements, one key=value line a case.",
     subcommands: [
-      BenchStep.self, BenchAllreduce.self, BenchOptimizer.self, BenchCheckpoint.self,
-      BenchScale.self, BenchZoo.self,
+      BenchStep.self, BenchData.self, BenchAllreduce.self, BenchOptimizer.self,
+      BenchCheckpoint.self, BenchScale.self, BenchZoo.self,
     ])
 }
 
@@ -28,6 +28,25 @@ struct BenchStep: ParsableCommand, RankCommand {
     let result = try StepBenchmark(
       group: group, flags: options.given, configurationFile: options.config)
     if group.isFirst { print(result.line) }
+    return 0
+  }
+}
+
+struct BenchData: ParsableCommand, RankCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "data",
+    abstract: "How fast batches are brought together, beside a memory copy.",
+    discussion: """
+      Takes the options of `train`; --steps is how many batches are measured (default 300). A step \
+      waits for its batch: step_ms is what the data costs it.
+      """)
+
+  @OptionGroup var options: TrainOptions
+
+  func run(on group: RankGroup) throws -> Int32 {
+    let line = try DataBenchmark.run(
+      group: group, flags: options.given, configurationFile: options.config)
+    if group.isFirst { print(line) }
     return 0
   }
 }

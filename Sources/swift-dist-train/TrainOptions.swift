@@ -254,6 +254,16 @@ struct TrainOptions: ParsableArguments {
       "Who adds gradients of several hosts: a fixed tree (default), or MPI in an order of its own.",
       valueName: "canonical|fast"))
   var reduction: String?
+  @Option(
+    help: ArgumentHelp(
+      """
+      How gradients travel between hosts (PyTorch: communication hooks): none (default, float32), \
+      bf16 or fp16 (half the bytes), or powersgd:rank=4 (matrices as two thin factors: PowerSGD, \
+      arXiv 1905.13727). What is left out is added to the next step. The bits then depend on the \
+      hosts. What is left out is no part of a checkpoint: every save drops it, so a resume ends in \
+      the bits of a run that saved at the same steps.
+      """, valueName: "none|bf16|fp16|powersgd[:rank=r]"))
+  var compress: String?
   @Option(help: "MiB of gradients that travel between hosts together (default 4).")
   var bucketMb: String?
   @Option(

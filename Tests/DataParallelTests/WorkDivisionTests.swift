@@ -8,19 +8,6 @@ import Testing
       tree: CanonicalTree(leafCount: leaves, groupSize: leaves), blocks: blocks)
   }
 
-  /// Nodes of these many ranks each.
-  private func topology(_ sizes: [Int]) -> Topology {
-    var (leaders, locals): ([Int], [Int]) = ([], [])
-    for size in sizes {
-      let leader = leaders.count
-      for local in 0..<size {
-        leaders.append(leader)
-        locals.append(local)
-      }
-    }
-    return Topology(leaders: leaders, localRanks: locals)
-  }
-
   @Test func eightLeavesOnThreeRanks() {
     let division = division(3, leaves: 8)
     #expect((0..<3).map(division.leaves(of:)) == [0..<3, 3..<6, 6..<8])
@@ -71,7 +58,7 @@ import Testing
   @Test func aNodeSendsOneSumWhereItIsASubtree() {
     func sums(_ sizes: [Int], leaves: Int) -> [Int] {
       let division = WorkDivision(
-        topology: topology(sizes), tree: CanonicalTree(leafCount: leaves, groupSize: leaves),
+        topology: Topology(nodes: sizes), tree: CanonicalTree(leafCount: leaves, groupSize: leaves),
         blocks: [])
       return sizes.indices.map { division.sums(of: $0).count }
     }
@@ -87,7 +74,7 @@ import Testing
   ) {
     for leaves in 1...17 {
       let division = WorkDivision(
-        topology: topology(sizes), tree: CanonicalTree(leafCount: leaves, groupSize: leaves),
+        topology: Topology(nodes: sizes), tree: CanonicalTree(leafCount: leaves, groupSize: leaves),
         blocks: [])
       for node in sizes.indices {
         let published = division.published(on: node)
@@ -107,7 +94,8 @@ import Testing
     _ blocks: [Range<Int>], elements: Int
   ) {
     let division = WorkDivision(
-      topology: topology([2, 1]), tree: CanonicalTree(leafCount: 3, groupSize: 3), blocks: blocks,
+      topology: Topology(nodes: [2, 1]), tree: CanonicalTree(leafCount: 3, groupSize: 3),
+      blocks: blocks,
       bucketElements: elements)
     #expect(division.buckets.reversed().flatMap(Array.init) == Array(blocks.indices))
     for (bucket, slices) in zip(division.buckets, division.slices) {
@@ -124,7 +112,8 @@ import Testing
   ) {
     let count = blocks.last?.upperBound ?? 0
     let division = WorkDivision(
-      topology: topology(nodes), tree: CanonicalTree(leafCount: 3, groupSize: 3), blocks: blocks,
+      topology: Topology(nodes: nodes), tree: CanonicalTree(leafCount: 3, groupSize: 3),
+      blocks: blocks,
       bucketElements: nodes.count == 1 ? nil : 10_000)
     let layouts = nodes.indices.map { StateLayout(division, node: $0, parameterCount: count) }
     for block in blocks.indices {

@@ -101,6 +101,29 @@ extension Integration {
       #expect(RunFolder(path: folder.path).entries().isEmpty, "it leaves no run folder")
     }
 
+    @Test func `The measurement of the data`() throws {
+      let folder = try TemporaryFolder()
+      for (data, batch) in [("digits", 33), ("synthetic-regression:features=5,samples=90", 7)] {
+        let outcome = try IntegrationTests.run(
+          ranks: 2, expecting: 0,
+          ["bench", "data", "--steps", "200", "--batch-size", "\(batch)", "--data", data]
+            + (data == "digits" ? [] : ["--model", "linear"]), prefix: ["-C", folder.path])
+        let lines = outcome.stdout.split(whereSeparator: \.isNewline)
+        try #require(lines.count == 1, "\(outcome)")
+        let values = Dictionary(
+          uniqueKeysWithValues: lines[0].split(separator: " ").map { word in
+            (word.prefix { $0 != "=" }, word.drop { $0 != "=" }.dropFirst())
+          })
+        let step = try #require(values["step_ms"].flatMap { Double($0) })
+        let rate = try #require(values["samples_per_s"].flatMap { Double($0) })
+        // The last batch of an epoch is smaller.
+        let samples = step * rate / 1000
+        #expect(samples > 0.9 * Double(batch) && samples < 1.01 * Double(batch), "\(outcome)")
+        #expect((values["copy_gb_per_s"].flatMap { Double($0) } ?? 0) > 0)
+      }
+      #expect(RunFolder(path: folder.path).entries().isEmpty, "it leaves no run folder")
+    }
+
     @Test func `Version and help`() throws {
       let version = try IntegrationTests.run(ranks: 3, expecting: 0, ["--version"])
       for word in ["swift-dist-train", "Swift", "Open MPI", "oneDNN", "instruction set"] {

@@ -53,6 +53,12 @@ package struct Golden: Sendable {
     try JSONDecoder().decode(type, from: data("\(name).json"))
   }
 
+  /// A line of the table of worst errors, where one is asked for: `DIST_TRAIN_GOLDEN=table`.
+  package static func report(_ name: String, worst errors: [Double]) {
+    guard ProcessInfo.processInfo.environment["DIST_TRAIN_GOLDEN"] == "table" else { return }
+    print("golden \(name) \(String(format: "%.1e", errors.max() ?? 0))")
+  }
+
   package static func path(_ file: String) -> String {
     Bundle.module.bundleURL.appendingPathComponent("Golden/\(file)").path
   }

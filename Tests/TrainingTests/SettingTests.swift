@@ -33,7 +33,7 @@ import Training
     "no-restore-best": "true",
     "log-every": "1", "eval-every": "500st", "eval-batch": "16777216", "progress": "off",
     "quiet": "true", "logical-ranks": "2x24", "threads": "3", "reduction": "fast",
-    "bucket-mb": "25",
+    "compress": "powersgd:rank=2", "bucket-mb": "25",
     "hang-timeout": "1.5",
     "expect-ranks": "8",
   ]
@@ -57,7 +57,9 @@ import Training
       "stopping-threshold": ["inf"], "divergence-threshold": ["-inf"],
       "logical-ranks": ["0", "2x0", "x2", "2x3x4", "65537", "65536x65536", "-1"],
       "time-limit": ["0s", "-1h", "10", "min", "1e10s", "10minutes"],
-      "checkpoint-mode": ["none"], "reduction": ["quick"], "precision": ["fp16", "bfloat16"],
+      "checkpoint-mode": ["none"], "reduction": ["quick"],
+      "compress": ["fp8", "gzip"],
+      "precision": ["fp16", "bfloat16"],
       "hang-timeout": ["0.5", "-1", "1e9", "inf"], "batch-size": whole + ["0"],
     ]
     for name in [

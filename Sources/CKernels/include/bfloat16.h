@@ -8,7 +8,10 @@
 /// on every CPU, which its own instruction (it makes subnormals 0) would not promise.
 void ck_to_bfloat16(const float *x, uint16_t *y, size_t n);
 
-/// The same values as floats.
+/// x[i] = y[i], exactly.
+void ck_from_bfloat16(const uint16_t *y, float *x, size_t n);
+
+/// y[i] = the bfloat16 nearest to x[i], as a float.
 void ck_round_to_bfloat16(const float *x, float *y, size_t n);
 
 #endif

@@ -7,7 +7,10 @@
 /// out[i] = a[i] + b[i]; `out` may be `a` or `b`.
 void ck_add(float *out, const float *a, const float *b, size_t n);
 
-/// The same past the caches, for an `out` that does not fit them and is not read soon; it overlaps
+/// out[i] = a[i] − b[i]; `out` may be `a` or `b`.
+void ck_subtract(float *out, const float *a, const float *b, size_t n);
+
+/// `ck_add` past the caches, for an `out` that does not fit them and is not read soon; it overlaps
 /// neither `a` nor `b`.
 void ck_add_streaming(float *out, const float *a, const float *b, size_t n);
 

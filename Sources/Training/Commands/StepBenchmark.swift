@@ -66,7 +66,7 @@ package struct StepBenchmark {
       // Of what came from other hosts: the share that was here when backward ended.
       let hidden = Double(run.reducer.received.hidden - received.hidden) / Double(all)
       words.append("hosts=\(group.nodeCount)")
-      words.append("received_mb=\(Format.fixed(Double(all) * 4 / perStep / 1e6, 3))")
+      words.append("received_mb=\(Format.fixed(Double(all) / perStep / 1e6, 3))")
       words.append("hidden=\(Format.fixed(hidden, 3))")
     }
     line = words.joined(separator: " ")

@@ -55,6 +55,11 @@ extension RunConfiguration {
       throw Failure.usage(
         "clip-agc: not together with clip-norm", remedy: "Give one of the two.")
     }
+    if compress != .none && reduction == .fast {
+      throw Failure.usage(
+        "compress \(compress): not together with reduction fast",
+        remedy: "MPI adds float32 only: give one of the two.")
+    }
     if epochs == nil && steps == nil { result.epochs = isDigits ? 20 : 5 }
     // Of a text as many windows as make 4,096 tokens: memory goes by tokens.
     result.evalBatch =

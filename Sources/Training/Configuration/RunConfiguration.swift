@@ -88,6 +88,7 @@ package struct RunConfiguration: Sendable, Equatable {
   package var logicalRanks: LogicalRanks?
   package var threads: Int?
   package var reduction = GradientReducer.Mode.canonical
+  package var compress = Compression.none
   package var bucketMebibytes = RankGroup.bucketMebibytes
   package var hangTimeout: Double?
   package var expectRanks: Int?

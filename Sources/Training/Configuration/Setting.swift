@@ -242,6 +242,9 @@ package struct Setting {
         }
         configuration.reduction = mode
       },
+      Setting("compress", print: { $0.compress.description }) {
+        $0.compress = try Compression(parsing: $1)
+      },
       count("bucket-mb", \.bucketMebibytes, 1...4096, free: true),
       optionalNumber("hang-timeout", \.hangTimeout, "1 or more seconds", free: true) {
         $0 >= 1 && $0 < 1e9

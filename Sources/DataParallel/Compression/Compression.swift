@@ -1,0 +1,63 @@
+import Basics
+
+/// How a node's sums of gradients are written for other nodes.
+///
+/// Whatever is left out stays at its sender and is added to the next step's sums (error feedback).
+/// On one node nothing is sent, and all are the same.
+package enum Compression: Sendable, Equatable, CustomStringConvertible {
+  /// In float32: the same bits on any hosts.
+  case none
+  /// In bfloat16.
+  case bf16
+  /// In IEEE binary16, scaled block by block.
+  case fp16
+  /// Matrices as products of `rank` columns and rows.
+  case powerSGD(rank: Int)
+
+  private static let defaultRank = 4.0
+  private static let ranks = 1.0...256
+
+  /// `none`, `bf16`, `fp16` or `powersgd[:rank=R]`.
+  /// - Throws: `Failure.usage`.
+  package init(parsing text: String) throws {
+    var options = try NamedOptions(parsing: text, option: "compress")
+    switch options.name {
+    case "none": self = .none
+    case "bf16": self = .bf16
+    case "fp16": self = .fp16
+    case "powersgd":
+      let rank = try options.number(
+        "rank", default: Self.defaultRank, in: "a whole number from 1 to 256"
+      ) { $0 == $0.rounded() && Self.ranks.contains($0) }
+      self = .powerSGD(rank: Int(rank))
+    default:
+      throw Failure.usage(
+        "compress: '\(text)' is not valid",
+        remedy: "Expected none, bf16, fp16 or powersgd:rank=4.")
+    }
+    try options.finish()
+  }
+
+  package var description: String {
+    switch self {
+    case .none: "none"
+    case .bf16: "bf16"
+    case .fp16: "fp16"
+    case .powerSGD(let rank): "powersgd:rank=\(rank)"
+    }
+  }
+
+  /// Of numbers that travel one by one in fewer bits.
+  package var wireFormat: WireFormat? {
+    switch self {
+    case .bf16: .bfloat16
+    case .fp16: .binary16
+    case .none, .powerSGD: nil
+    }
+  }
+
+  /// Of a gradient that travels as factors.
+  package var matrixRank: Int? {
+    if case .powerSGD(let rank) = self { rank } else { nil }
+  }
+}

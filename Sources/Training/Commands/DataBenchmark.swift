@@ -1,0 +1,53 @@
+import Basics
+import CKernels
+package import DataParallel
+import MPI
+import Reports
+
+/// `bench data`: how fast the ranks bring the samples of their leaves together, beside a copy of as
+/// many bytes that lie one after another.
+package enum DataBenchmark {
+  /// Collective: every rank. Returns the line of results.
+  package static func run(
+    group: RankGroup, flags: [String: String], configurationFile: String?
+  ) throws -> String {
+    var job = try TrainingJob(group: group, flags: flags, configurationFile: configurationFile)
+    let steps = job.sources.configuration.steps ?? 300
+    try job.sources.apply("steps", "\(steps + 1)", from: "bench data")
+    let run = try job.prepare(console: Console(mode: .off, isQuiet: true), purpose: .measure)
+    let worker = run.trainer.worker
+    // The first one touches the memory.
+    var samples = worker.assembleSamples(step: 0, position: group.position)
+    let width = worker.featureCount
+    let from = AlignedBuffer<Float>(count: max(1, samples * width))
+    let to = AlignedBuffer<Float>(count: from.count)
+    from.elements.update(repeating: 1)
+    to.elements.update(repeating: 0)
+
+    samples = 0
+    let seconds = try slowest(group) {
+      for step in 1...steps {
+        samples += worker.assembleSamples(step: step, position: group.position)
+      }
+    }
+    let copySeconds = try slowest(group) {
+      for _ in 1...steps { to.pointer.update(from: from.pointer, count: from.count) }
+    }
+    let all = Double(try group.world.allreduce(value: samples, .sum))
+    let copied = Double(try group.world.allreduce(value: from.byteCount, .sum) * steps)
+    return [
+      "workload=\(run.configuration.data)", "ranks=\(group.size)", "batch=\(run.batchCount)",
+      "steps=\(steps)", "step_ms=\(Format.fixed(seconds / Double(steps) * 1e3, 6))",
+      "samples_per_s=\(Format.fixed(all / seconds, 0))",
+      "gb_per_s=\(Format.fixed(all * Double(width) * 4 / seconds / 1e9, 3))",
+      "copy_gb_per_s=\(Format.fixed(copied / copySeconds / 1e9, 3))",
+    ].joined(separator: " ")
+  }
+
+  private static func slowest(_ group: RankGroup, _ body: () -> Void) throws -> Double {
+    try group.world.barrier()
+    let start = ck_monotonic_ns()
+    body()
+    return try group.world.allreduce(value: Double(ck_monotonic_ns() - start) / 1e9, .maximum)
+  }
+}
