@@ -25,7 +25,9 @@ extension Integration {
       var random = SplitMix(state: seed)
       let folder = try TemporaryFolder(isOnDisk: true)
       let whole = folder.run("whole")
-      try IntegrationTests.run(ranks: 2, expecting: 0, Self.recipe + whole.option)
+      let alone = try IntegrationTests.run(ranks: 2, expecting: 0, Self.recipe + whole.option)
+      // Late enough to have started, early enough for each to find its job at work.
+      let moments = 100_000...UInt32(max(0.2, 0.5 * alone.seconds) * 1e6)
       var kills = (startUp: 0, training: 0, saving: 0)
       var (starts, stuck) = (0, 0)
       for round in 0..<rounds {
@@ -39,7 +41,7 @@ extension Integration {
           let job = try Job(ranks: ranks, Self.recipe + run.option + ["--resume", "auto"])
           starts += 1
           if start < 3 {
-            usleep(UInt32.random(in: 200_000...1_500_000, using: &random))
+            usleep(.random(in: moments, using: &random))
             if let victim = job.ranks.randomElement(using: &random) {
               if !run.entries().contains("latest") {
                 kills.startUp += 1
@@ -63,6 +65,8 @@ extension Integration {
         #expect(try logged(run) == logged(whole), "seed \(seed), round \(round)")
         try FileManager.default.removeItem(atPath: run.path)
       }
+      let all = kills.startUp + kills.training + kills.saving
+      #expect(all >= rounds, "\(all) kills in \(rounds) rounds: most jobs ended before")
       print(
         "kill test: seed \(seed), \(rounds) rounds, \(starts) starts; killed before the first "
           + "checkpoint \(kills.startUp), within a save \(kills.saving), else \(kills.training); "
