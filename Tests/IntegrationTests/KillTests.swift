@@ -56,10 +56,12 @@ extension Integration {
           }
           let outcome = try job.finish(timeout: 60)
           code = outcome.code
-          let isCrash = start < 3 && hasLauncherCrashed(outcome)
-          if isCrash { crashed += 1 }
-          try #require(
-            isCrash || [0, 137].contains(code), "seed \(seed), round \(round): \(outcome)")
+          // Open MPI's mpirun may crash at its own end, having told of the rank that was killed.
+          if code == 139 && outcome.stderr.contains("PMIx_server_finalize") {
+            crashed += 1
+            code = 137
+          }
+          try #require([0, 137].contains(code), "seed \(seed), round \(round): \(outcome)")
           start += 1
         }
         #expect(try run.digest() == whole.digest(), "seed \(seed), round \(round)")
@@ -95,11 +97,6 @@ extension Integration {
         usleep(50_000)
       }
       return false
-    }
-
-    /// Or it may step on a null pointer while it cleans up. Restarted like a killed rank.
-    private func hasLauncherCrashed(_ outcome: Outcome) -> Bool {
-      [134, 139].contains(outcome.code) && outcome.stderr.contains("] mpirun(+0x")
     }
   }
 }
