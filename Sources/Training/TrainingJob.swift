@@ -144,7 +144,7 @@ package struct TrainingJob {
       trainer: trainer, configuration: configuration,
       parameterCount: built.plans.layout.parameterCount,
       batchCount: configuration.batchCount(trainCount: data.split.trainCount), arena: arena,
-      folder: folder, reducer: reducer, startedNanoseconds: started)
+      folder: folder, reducer: reducer, plans: built.plans, startedNanoseconds: started)
   }
 
   /// The configuration with everything filled in. Collective: every rank.
@@ -219,5 +219,6 @@ package struct PreparedRun {
   package let arena: NodeArena
   package let folder: RunFolder
   package let reducer: GradientReducer
+  package let plans: PlanCache
   package let startedNanoseconds: UInt64
 }
