@@ -59,6 +59,11 @@ private final class Nodes {
   }
 
   func forget() { for rank in ranks { rank.forget() } }
+
+  /// Of both messages of each node's ranks.
+  var messageBytes: [Int] {
+    topology.nodes.map { ranks[$0].reduce(0) { $0 + $1.first.byteCount + $1.second.byteCount } }
+  }
 }
 
 @Suite struct PowerSGDTests {
@@ -155,6 +160,16 @@ private final class Nodes {
     #expect(used.step(values) != first, "there are errors, and better factors")
     used.forget()
     #expect(used.step(values) == first)
+  }
+
+  /// Whatever the cluster, and however its ranks share the tensors.
+  @Test(arguments: clusters, [1, 2, 4])
+  func `Its bytes are those of its messages`(_ sizes: [Int], rank: Int) {
+    let bytes = Nodes(sizes, rank: rank).messageBytes
+    let expected = Compression.powerSGD(rank: rank).sumBytes(
+      blocks: Nodes.tensors.map(\.elements), tensors: Nodes.tensors)
+    #expect(bytes.allSatisfy { $0 == expected }, "\(bytes)")
+    #expect(expected < 4 * Nodes.count)
   }
 
   @Test func `What is no number is seen`() {

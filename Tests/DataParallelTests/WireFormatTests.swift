@@ -3,6 +3,14 @@ import DataParallel
 import Testing
 
 @Suite struct WireFormatTests {
+  /// Of 1,000 numbers in blocks of 600 and 400; binary16 has a word of scale with each.
+  @Test func `Sums take the bytes of their words`() {
+    let blocks = [0..<600, 608..<1008]
+    for (compression, bytes) in [(Compression.none, 4000), (.bf16, 2000), (.fp16, 2004)] {
+      #expect(compression.sumBytes(blocks: blocks, tensors: []) == bytes, "\(compression)")
+    }
+  }
+
   /// What arrives of `values` when they are sent as one block.
   private func sent(_ values: [Float], as format: WireFormat) -> [Float] {
     var words = [UInt16](repeating: 0, count: format.wordCount(values.count))

@@ -31,6 +31,26 @@ import Training
     #expect(abs(model(bandwidth: 1e9).step(hosts: 2) - (0.010 + 0.002 + 0.002 + 0.0005)) < 1e-9)
   }
 
+  @Test func compressedSumsTakeTheirBytes() {
+    // Of 400 MB of gradients 200 travel, half of them to the other host; parameters as before.
+    var half = model(bandwidth: 1e8, parameters: 100_000_000)
+    half.sums = .slices(bytes: 200_000_000)
+    #expect(abs(half.step(hosts: 2) - (0.010 + 1 - 0.010 * 2 / 3 + 2 + 0.0005)) < 1e-9)
+    // A bucket of 4 MB is as 2 MB on the wire: all but the last one are hidden.
+    half = model(bandwidth: 1e9, parameters: 4_000_000)
+    half.bucket = 4e6
+    half.sums = .slices(bytes: 8_000_000)
+    #expect(abs(half.step(hosts: 2) - (0.010 + 0.001 + 0.008 + 0.0005)) < 1e-9)
+  }
+
+  @Test func factorsGoToEveryHost() {
+    var factors = model(bandwidth: 1e9, latency: 0.001)
+    factors.sums = .factors(bytes: 1_000_000)
+    // 3 MB of factors and 3 of parameters, nothing hidden, one message more.
+    #expect(abs(factors.step(hosts: 4) - (0.010 + 0.003 + 0.003 + 0.00025 + 0.004)) < 1e-9)
+    #expect(factors.step(hosts: 1) == 0.011)
+  }
+
   @Test func latencyIsPaidThrice() {
     let slow = model(bandwidth: 1e9, latency: 0.001).step(hosts: 8)
     #expect(abs(slow - model(bandwidth: 1e9).step(hosts: 8) - 0.003) < 1e-9)

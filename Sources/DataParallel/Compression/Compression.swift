@@ -56,6 +56,24 @@ package enum Compression: Sendable, Equatable, CustomStringConvertible {
     }
   }
 
+  /// Bytes of a node's sums of one gradient as they are sent: once to the owners of their slices,
+  /// or, as factors, to every other node.
+  ///
+  /// - Parameters:
+  ///   - blocks: elements of each block.
+  ///   - tensors: what the blocks are pieces of.
+  package func sumBytes(blocks: [Range<Int>], tensors: [TensorShape]) -> Int {
+    if let matrixRank {
+      // One rank of a node or several: they share the tensors out.
+      let plan = LowRankPlan(
+        tensors, rank: matrixRank, topology: Topology(ranksOnOneHost: 1), position: 0)
+      return 4 * (plan.firstCount + plan.secondCount)
+    }
+    return blocks.reduce(0) { bytes, block in
+      bytes + (wireFormat.map { 2 * $0.wordCount(block.count) } ?? 4 * block.count)
+    }
+  }
+
   /// Of a gradient that travels as factors.
   package var matrixRank: Int? {
     if case .powerSGD(let rank) = self { rank } else { nil }

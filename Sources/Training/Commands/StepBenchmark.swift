@@ -1,6 +1,7 @@
 import CKernels
 package import DataParallel
 import Glibc
+import Graph
 import MPI
 import Reports
 
@@ -12,6 +13,8 @@ package struct StepBenchmark {
   package let wait: Double
   package let parameters: Int
   package let bucketMebibytes: Int
+  /// How the run's gradients would reach other hosts.
+  package let sums: ScaleModel.Sums
   /// Where the time went on this rank; nil where nobody asked.
   package let profile: StepProfile?
   /// The line of results.
@@ -66,6 +69,10 @@ package struct StepBenchmark {
       : nil
     parameters = run.parameterCount
     bucketMebibytes = run.configuration.bucketMebibytes
+    let compression = run.configuration.compress
+    let bytes = compression.sumBytes(
+      blocks: run.plans.layout.blocks.map(\.range), tensors: run.plans.layout.tensorShapes)
+    sums = compression.matrixRank == nil ? .slices(bytes: bytes) : .factors(bytes: bytes)
     var words = [
       "workload=\(run.configuration.model ?? "own")/\(run.configuration.data)",
       "ranks=\(group.size)", "batch=\(run.batchCount)", "params=\(run.parameterCount)",

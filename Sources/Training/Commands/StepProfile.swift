@@ -5,7 +5,7 @@ import Reports
 ///
 /// The rows tile the step: what no clock was read for is what is left of the time around it.
 package struct StepProfile {
-  /// Seconds of one step, all of them.
+  /// Times are seconds of one step.
   package struct Row {
     package let name: String
     package var seconds: Double

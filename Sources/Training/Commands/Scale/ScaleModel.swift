@@ -4,11 +4,16 @@ import DataParallel
 ///
 ///     compute + max(last bucket, sums − backward) + gather + update / N + 3 · latency
 ///
-/// where `sums` and `gather` are each (N−1)/N · 4 · parameters / bandwidth: every host sends its
-/// sums of the other hosts' slices, hidden behind backward but for the last bucket, and then its
-/// slice of the parameters. What it leaves out: the switch (all hosts send at full rate at once),
-/// ranks that differ in speed, and the cost of a message to a processor, some microseconds a
-/// host and bucket.
+/// where `sums` is (N−1)/N · bytes of a gradient / bandwidth and `gather` (N−1)/N · 4 · parameters /
+/// bandwidth: every host sends its sums of the other hosts' slices, hidden behind backward but for
+/// the last bucket, and then its slice of the parameters. PowerSGD's factors go to every host, behind
+/// backward and in two messages:
+///
+///     compute + (N−1) · bytes / bandwidth + gather + update / N + 4 · latency
+///
+/// What it leaves out: the switch (all hosts send at full rate at once), ranks that differ in speed,
+/// what a compression calculates, and the cost of a message to a processor, some microseconds a host
+/// and bucket.
 package struct ScaleModel: Sendable, Equatable {
   /// Seconds of a rank's forward and backward pass.
   package var compute: Double
@@ -19,8 +24,17 @@ package struct ScaleModel: Sendable, Equatable {
   package var bandwidth: Double
   /// Seconds a small message takes.
   package var latency: Double
-  /// Bytes of gradients that travel together.
+  /// Bytes of gradients that travel together, as float32.
   package var bucket = Double(RankGroup.bucketMebibytes << 20)
+  package var sums: Sums
+
+  /// How a host's sums of a gradient, some bytes, reach other hosts.
+  package enum Sums: Sendable, Equatable {
+    /// Each slice to its owner.
+    case slices(bytes: Int)
+    /// All of them to everybody.
+    case factors(bytes: Int)
+  }
 
   package init(
     compute: Double, update: Double, parameters: Int, bandwidth: Double, latency: Double
@@ -30,6 +44,7 @@ package struct ScaleModel: Sendable, Equatable {
     self.parameters = parameters
     self.bandwidth = bandwidth
     self.latency = latency
+    sums = .slices(bytes: 4 * parameters)
   }
 
   /// Backward takes two of the three products of a step.
@@ -38,13 +53,19 @@ package struct ScaleModel: Sendable, Equatable {
   /// Seconds a step on `hosts` hosts; the batch grows with them.
   package func step(hosts: Int) -> Double {
     guard hosts > 1 else { return compute + update }
-    let count = Double(hosts)
-    let bytes = 4 * Double(parameters) * (count - 1) / count
-    let sums = bytes / bandwidth
-    let bucket = bucket * (count - 1) / count
-    let lastBucket = min(bytes, bucket) / bandwidth
-    let exposed = max(lastBucket, sums - compute * Self.backwardShare)
-    return compute + exposed + sums + update / count + 3 * latency
+    let others = Double(hosts - 1)
+    let share = others / Double(hosts)
+    let plainBytes = 4 * Double(parameters)
+    let gather = plainBytes * share / bandwidth
+    let rest = compute + gather + update / Double(hosts) + 3 * latency
+    switch sums {
+    case .slices(let bytes):
+      let seconds = Double(bytes) * share / bandwidth
+      let lastBucket = seconds * min(1, bucket / plainBytes)
+      return rest + max(lastBucket, seconds - compute * Self.backwardShare)
+    case .factors(let bytes):
+      return rest + Double(bytes) * others / bandwidth + latency
+    }
   }
 
   /// The share of `hosts` times one host's speed that is reached.
