@@ -157,12 +157,13 @@ package final class NodeExchange {
   ///   - result: where the sum is to lie on that rank.
   ///   - list: what is complete there when the sum is.
   func startSum(
-    _ values: UnsafeBufferPointer<Float>, on node: Int, into result: UnsafeMutablePointer<Float>,
+    _ values: UnsafeBufferPointer<Float>, on node: Int, into result: UnsafeMutableRawBufferPointer,
     list: RequestList
   ) throws {
     let isRoot = node == group.nodeIndex
     try (isRoot ? list : requests).sum(
-      values, into: isRoot ? result : nil, root: node, on: lane)
+      values, into: isRoot ? result.baseAddress?.assumingMemoryBound(to: Float.self) : nil,
+      root: node, on: lane)
   }
 
   /// Lets MPI work on what is under way.
