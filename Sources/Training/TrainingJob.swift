@@ -115,7 +115,7 @@ package struct TrainingJob {
     }
     let memory = try RunMemory(
       arena: arena, division: built.division, group: group, policy: policy)
-    // On one host of a team there is nothing to move between hosts.
+    // A team of one host has nothing to move between hosts.
     let meetings = StepMeetings(
       arena: arena, team: built.team,
       exchange: built.outer == nil

@@ -77,6 +77,7 @@ extension Integration {
         Refusal(rounds + ["--outer-momentum", "1"], 64, "outer-momentum", "'1'", "momentum < 1"),
         Refusal(rounds + ["--compress", "bf16"], 64, "local-steps 5", "compress bf16"),
         Refusal(rounds + ["--reduction", "fast"], 64, "local-steps 5", "reduction fast"),
+        Refusal(rounds + ["--max-norm", "2"], 64, "local-steps 5", "max-norm"),
       ])
       let run = folder.run("short")
       let outcome = try IntegrationTests.run(
