@@ -67,6 +67,41 @@ extension Integration {
       #expect(diverged.steps == [], "nothing of it is worth saving")
     }
 
+    /// A rate of outer steps is for what an optimizer moves: a running mean is that of the hosts, and
+    /// a frozen weight stays where it was.
+    @Test func `An outer step moves what is trained`() throws {
+      let model = try folder.write(
+        "norm.yaml",
+        "layers:\n  - linear: 16\n  - batchnorm\n  - relu\n  - linear: 10\n")
+      let recipe = [
+        "--model", model, "--freeze", "0.bias", "--steps", "3", "--local-steps", "3", "--threads",
+        "1", "--quiet",
+      ]
+      func weights(_ rate: String) throws -> Weights {
+        let run = folder.run("rate-\(rate)")
+        try IntegrationTests.run(
+          ranks: 2, expecting: 0, recipe + run.option + ["--outer-lr", rate])
+        return try Weights(run.model)
+      }
+      let (one, other) = (try weights("0.7").tensors, try weights("0.3").tensors)
+      for (name, isEqual) in [
+        ("0.weight", false), ("0.bias", true), ("1.weight", false), ("1.running_mean", true),
+        ("1.running_var", true),
+      ] {
+        let values = try #require(one[name]?.values, "\(one.keys)")
+        #expect((values == other[name]?.values) == isEqual, "\(name)")
+      }
+    }
+
+    @Test func `An outer step that overflows ends the run`() throws {
+      let run = folder.run("run")
+      try IntegrationTests.run(
+        ranks: 2, expecting: 76,
+        ["--optimizer", "sgd", "--lr", "100", "--outer-lr", "3e38", "--threads", "1", "--quiet"]
+          + ["--steps", "4", "--local-steps", "4"] + run.option)
+      #expect(run.steps == [] && !run.entries().contains("model.safetensors"))
+    }
+
     @Test func `Values`() throws {
       let rounds = ["--local-steps", "5"]
       try Refusal.expect([
