@@ -42,13 +42,13 @@ static kept_memory kept_in(float *memory, ck_recurrent_shape s) {
 
 ck_recurrent_memory ck_recurrent_sizes(ck_recurrent_shape s) {
   size_t rows = s.samples * s.length, h = padded(s.hidden), in = padded(s.inputs);
-  size_t gates = layout_of(s.cell).gates * h, wider = h > in ? h : in;
+  size_t gates = layout_of(s.cell).gates * h, row = layout_of(s.cell).blocks * h;
   size_t states = (rows + s.samples) * h;
   return (ck_recurrent_memory){
-      .kept = rows * layout_of(s.cell).blocks * h + states + rows * in +
+      .kept = rows * row + states + rows * in +
               (s.cell == ck_lstm ? states : 0),
-      .forward = (s.inputs + s.hidden) * gates + layout_of(s.cell).blocks * h,
-      .backward = gates * (h + in + wider) + 2 * s.samples * h + rows * in,
+      .forward = (s.inputs + s.hidden) * gates + row,
+      .backward = 2 * gates * (h + in) + row + s.samples * (2 * h + in),
   };
 }
 
@@ -132,17 +132,13 @@ CK_CLONES void ck_recurrent(const float *x, ck_recurrent_weights w, float *y,
   }
 }
 
-// Column sums of a window of gate gradients: a bias' gradient.
-CK_INLINE void bias_gradient(const float *gates, size_t row, size_t rows, const size_t *order,
-                             size_t count, size_t hidden, float *scratch, float *to, int adds) {
-  size_t h = padded(hidden);
-  memset(scratch, 0, count * h * sizeof(float));
-  for (size_t r = 0; r < rows; r++)
-    for (size_t i = 0; i < count * h; i++) scratch[i] += gates[r * row + i];
-  for (size_t g = 0; g < count; g++)
+// From sums over gates to a bias' gradient.
+static void bias_gradient(const float *sums, const size_t *order, size_t gates, size_t hidden,
+                          float *to, int adds) {
+  for (size_t g = 0; g < gates; g++)
     for (size_t i = 0; i < hidden; i++) {
-      float *place = to + order[g] * hidden + i;
-      *place = adds ? *place + scratch[g * h + i] : scratch[g * h + i];
+      float *place = to + order[g] * hidden + i, value = sums[g * padded(hidden) + i];
+      *place = adds ? *place + value : value;
     }
 }
 
@@ -151,13 +147,18 @@ CK_CLONES void ck_recurrent_backward(const float *dy, ck_recurrent_weights w,
                                      float *scratch) {
   cell_layout layout = layout_of(s.cell);
   size_t h = padded(s.hidden), in = padded(s.inputs), gates = layout.gates * h;
-  size_t row = layout.blocks * h, window = layout.state_block * h, rows = s.samples * s.length;
+  size_t row = layout.blocks * h, window = layout.state_block * h;
   kept_memory m = kept_in(kept, s);
   float *weight_hh = scratch, *weight_ih = weight_hh + gates * h;
-  float *sums = weight_ih + gates * in, *dh = sums + gates * (h > in ? h : in);
+  float *sums_hh = weight_ih + gates * in, *sums_ih = sums_hh + gates * h;
+  float *bias = sums_ih + gates * in, *dh = bias + row;
   float *dc = dh + s.samples * h, *dx = dc + s.samples * h;
   pad_weight(w.weight_hh, weight_hh, in_order, layout.gates, s.hidden, s.hidden);
-  memset(dh, 0, 2 * s.samples * h * sizeof(float));
+  if (d.x)
+    pad_weight(w.weight_ih, weight_ih, layout.input_order, layout.gates, s.hidden, s.inputs);
+  memset(sums_hh, 0, (gates * (h + in) + row + 2 * s.samples * h) * sizeof(float));
+  // A step's gates serve all that depends on them while they are in the cache: sums over all
+  // steps at once would read them, strided, from memory again.
   for (size_t t = s.length; t-- > 0;) {
     float *g = m.gates + t * s.samples * row, *before = m.states + t * s.samples * h;
     for (size_t b = 0; b < s.samples; b++) {
@@ -169,36 +170,33 @@ CK_CLONES void ck_recurrent_backward(const float *dy, ck_recurrent_weights w,
       if (s.cell == ck_lstm)
         lstm_backward(g + b * row, cells, cells + s.samples * h, dh + b * h, dc + b * h, h);
       if (s.cell == ck_gru) gru_backward(g + b * row, before + b * h, dh + b * h, h);
+      for (size_t i = 0; i < row; i++) bias[i] += g[b * row + i];
     }
-    if (t > 0)
-      ck_small_product(s.samples, h, gates, (ck_strided){g + window, row, 1}, weight_hh, h, dh, h,
-                       1);
-  }
-  if (d.x) {
-    pad_weight(w.weight_ih, weight_ih, layout.input_order, layout.gates, s.hidden, s.inputs);
-    ck_small_product(rows, in, gates, (ck_strided){m.gates, row, 1}, weight_ih, in, dx, in, 0);
-    for (size_t t = 0; t < s.length; t++)
+    if (d.weight_ih)
+      ck_small_product(gates, in, s.samples, (ck_strided){g, 1, row},
+                       m.inputs + t * s.samples * in, in, sums_ih, in, 1);
+    if (d.x) {
+      ck_small_product(s.samples, in, gates, (ck_strided){g, row, 1}, weight_ih, in, dx, in, 0);
       for (size_t b = 0; b < s.samples; b++)
         for (size_t i = 0; i < s.inputs; i++) {
-          float *place = d.x + (b * s.length + t) * s.inputs + i;
-          float value = dx[(t * s.samples + b) * in + i];
+          float *place = d.x + (b * s.length + t) * s.inputs + i, value = dx[b * in + i];
           *place = d.adds_x ? *place + value : value;
         }
+    }
+    if (t == 0) break; // the state before the first step is zero
+    if (d.weight_hh)
+      ck_small_product(gates, h, s.samples, (ck_strided){g + window, 1, row}, before, h, sums_hh,
+                       h, 1);
+    ck_small_product(s.samples, h, gates, (ck_strided){g + window, row, 1}, weight_hh, h, dh, h, 1);
   }
-  if (d.weight_ih) {
-    ck_small_product(gates, in, rows, (ck_strided){m.gates, 1, row}, m.inputs, in, sums, in, 0);
-    unpad_weight(sums, d.weight_ih, layout.input_order, layout.gates, s.hidden, s.inputs,
+  if (d.weight_ih)
+    unpad_weight(sums_ih, d.weight_ih, layout.input_order, layout.gates, s.hidden, s.inputs,
                  d.adds_weight_ih);
-  }
-  if (d.weight_hh) {
-    ck_small_product(gates, h, rows, (ck_strided){m.gates + window, 1, row}, m.states, h, sums,
-                     h, 0);
-    unpad_weight(sums, d.weight_hh, in_order, layout.gates, s.hidden, s.hidden, d.adds_weight_hh);
-  }
+  if (d.weight_hh)
+    unpad_weight(sums_hh, d.weight_hh, in_order, layout.gates, s.hidden, s.hidden,
+                 d.adds_weight_hh);
   if (d.bias_ih)
-    bias_gradient(m.gates, row, rows, layout.input_order, layout.gates, s.hidden, sums, d.bias_ih,
-                  d.adds_bias_ih);
+    bias_gradient(bias, layout.input_order, layout.gates, s.hidden, d.bias_ih, d.adds_bias_ih);
   if (d.bias_hh)
-    bias_gradient(m.gates + window, row, rows, in_order, layout.gates, s.hidden, sums, d.bias_hh,
-                  d.adds_bias_hh);
+    bias_gradient(bias + window, in_order, layout.gates, s.hidden, d.bias_hh, d.adds_bias_hh);
 }

@@ -12,6 +12,8 @@ final class LeafWorker {
   private let assembler: BatchAssembler
   private let sampler: EpochSampler
   private let seed: UInt64
+  /// Spent on bringing the samples of leaves together so far.
+  private(set) var assemblyNanoseconds: UInt64 = 0
   /// The last samples found, on their way into the cache.
   private var coming = Array(repeating: BatchAssembler.Sample.row(0, .train), count: 16)
 
@@ -42,6 +44,7 @@ final class LeafWorker {
         return
       }
       arena.enter(.assembling)
+      let began = arena.own.pointee.since
       assemble(samples, of: batch)
       let plan = try plans.training(
         batch: samples.count, parameters: arena.parameters, gradients: gradient)
@@ -49,6 +52,7 @@ final class LeafWorker {
       let random = ck_random_context(
         seed: seed, step: UInt64(step), first_sample: UInt64(samples.lowerBound))
       arena.enter(.forward)
+      assemblyNanoseconds += arena.own.pointee.since - began
       let sums = try plan.run(random) { element in
         arena.enter(.backward)
         try isFinalFrom(element)

@@ -158,7 +158,8 @@ package struct TrainingJob {
       trainer: trainer, configuration: configuration,
       parameterCount: built.plans.layout.parameterCount,
       batchCount: configuration.batchCount(trainCount: data.split.trainCount), arena: arena,
-      folder: folder, reducer: reducer, outer: outer, startedNanoseconds: started)
+      folder: folder, reducer: reducer, outer: outer, plans: built.plans,
+      startedNanoseconds: started)
   }
 
   /// The configuration with everything filled in. Collective: every rank.
@@ -240,5 +241,6 @@ package struct PreparedRun {
   package let folder: RunFolder
   package let reducer: GradientReducer
   package let outer: OuterStep?
+  package let plans: PlanCache
   package let startedNanoseconds: UInt64
 }

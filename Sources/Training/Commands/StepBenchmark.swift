@@ -12,13 +12,18 @@ package struct StepBenchmark {
   package let wait: Double
   package let parameters: Int
   package let bucketMebibytes: Int
+  /// Where the time went on this rank; nil where nobody asked.
+  package let profile: StepProfile?
   /// The line of results.
   package let line: String
 
   private static let warmupSteps = 10
 
   /// Collective: every rank.
-  package init(group: RankGroup, flags: [String: String], configurationFile: String?) throws {
+  /// - Parameter profiles: whether the time of every operation is taken.
+  package init(
+    group: RankGroup, flags: [String: String], configurationFile: String?, profiles: Bool = false
+  ) throws {
     var job = try TrainingJob(group: group, flags: flags, configurationFile: configurationFile)
     let steps = job.sources.configuration.steps ?? 300
     // Whole rounds, so that those to come are measured from their beginning.
@@ -32,6 +37,8 @@ package struct StepBenchmark {
       _ = try run.trainer.trainStep()
       if step == 0 { startup = ck_monotonic_ns() - run.startedNanoseconds }
     }
+    if profiles { run.plans.startTimes() }
+    let assembled = run.trainer.worker.assemblyNanoseconds
     let received = run.received
     var compute: UInt64 = 0
     var wait: UInt64 = 0
@@ -52,6 +59,13 @@ package struct StepBenchmark {
     step = seconds / perStep
     self.compute = Double(compute) / perStep / 1e9
     self.wait = Double(wait) / perStep / 1e9
+    profile =
+      profiles
+      ? StepProfile(
+        steps: steps, step: step, compute: self.compute, wait: self.wait,
+        assembly: Double(run.trainer.worker.assemblyNanoseconds - assembled) / perStep / 1e9,
+        kernels: run.plans.times)
+      : nil
     parameters = run.parameterCount
     bucketMebibytes = run.configuration.bucketMebibytes
     var words = [
