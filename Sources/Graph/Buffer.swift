@@ -53,6 +53,12 @@ package protocol Kernel: AnyObject {
   /// Looks up addresses; called again when a memory moves.
   func bind(_ bases: MemoryBases)
   func run() throws
+  /// Multiplications and additions of a matrix product or a convolution; 0 of all else.
+  var flops: Int { get }
+}
+
+extension Kernel {
+  package var flops: Int { 0 }
 }
 
 /// A kernel of our own: a closure over resolved pointers, in the order of `buffers`.

@@ -34,7 +34,9 @@ package final class Plan {
   /// gpt:layers=4,width=128 a fortieth of the step lost.
   package static let recomputedBytes = 2 << 20
 
-  private let kernels: [any Kernel]
+  private var kernels: [any Kernel]
+  private let operations: [String]
+  private let forwardCount: Int
   private let finalFrom: [Int]
   private let outputBuffer: Buffer
   private let sums: UnsafeMutablePointer<ck_loss_sums>
@@ -82,6 +84,8 @@ package final class Plan {
       keepsOutput: keepsOutput || mode == .evaluation, context: context)
     let compiled = try compiler.compile(loss: loss, sums: sums)
     kernels = compiled.kernels
+    operations = compiled.operations
+    forwardCount = compiled.forwardCount
     finalFrom = compiled.finalFrom
     outputBuffer = compiled.output
     workspaceCount = compiled.workspaceCount
@@ -155,6 +159,19 @@ package final class Plan {
       if element != Int.max { try isFinalFrom(element) }
     }
     return sums.pointee
+  }
+
+  /// Takes the time of every kernel from now on, for `times`.
+  package func startTimes() { kernels = kernels.map { TimedKernel($0) } }
+
+  /// What the kernels took since `startTimes`, in their order; empty without it.
+  package var times: [KernelTime] {
+    kernels.indices.compactMap { index in
+      guard let kernel = kernels[index] as? TimedKernel else { return nil }
+      return KernelTime(
+        operation: operations[index], isBackward: index >= forwardCount,
+        nanoseconds: kernel.nanoseconds, flops: kernel.flops * kernel.runs)
+    }
   }
 
   /// The model's result of the last run, `outputShape` elements.

@@ -4,6 +4,10 @@ import CKernels
 /// What a trace was compiled to.
 struct CompiledPlan {
   let kernels: [any Kernel]
+  /// The operation of each kernel.
+  let operations: [String]
+  /// The kernels of forward and loss, which come first.
+  let forwardCount: Int
   /// The element from which on gradients are final behind each kernel; `Int.max`: no news.
   let finalFrom: [Int]
   let output: Buffer
@@ -124,17 +128,15 @@ struct PlanCompiler {
     output.use(at: lossTime)
 
     // By node, from the last to the first.
-    var forward: [[any Kernel]] = []
-    var backward: [any Kernel] = []
+    var forward: [(operation: String, kernels: [any Kernel])] = []
+    var backward: [(operation: String, kernels: [any Kernel])] = []
     var finalFrom: [Int] = []
     let gradient = mode == .training ? gradients[result] : nil
     gradient?.use(at: lossTime)
     let targets = Buffer(.targets, count: nodes[result].shape.count)
-    forward.append([
-      loss.compile(
-        output: output, shape: nodes[result].shape, targets: targets, gradient: gradient,
-        sums: sums)
-    ])
+    let lossKernel = loss.compile(
+      output: output, shape: nodes[result].shape, targets: targets, gradient: gradient, sums: sums)
+    forward.append(("loss", [lossKernel]))
 
     // From the last node to the first, so that the first to write a gradient in the order of
     // execution is the first seen here.
@@ -142,8 +144,8 @@ struct PlanCompiler {
     for id in nodes.indices.reversed() {
       guard case .operation(let operation) = nodes[id].kind else { continue }
       let compiled = try compile(operation, id: id, written: &written)
-      forward.append(compiled.forward)
-      backward.append(contentsOf: compiled.backward)
+      forward.append((operation.name, compiled.forward))
+      backward.append((operation.name, compiled.backward))
       // What is still to be written ends here.
       let end = pendingEnd(before: id)
       finalFrom += compiled.backward.indices.map {
@@ -165,10 +167,13 @@ struct PlanCompiler {
     steps.reverse()
     // The result outlives the run: a caller may read it.
     if keepsOutput { output.use(at: 2 * nodes.count + 1) }
-    let kernels = forward.reversed().flatMap { $0 }
+    let stages = forward.reversed() + backward
+    let forwardCount = forward.reduce(0) { $0 + $1.kernels.count }
     return CompiledPlan(
-      kernels: kernels + backward,
-      finalFrom: Array(repeating: Int.max, count: kernels.count) + finalFrom, output: output,
+      kernels: stages.flatMap { $0.kernels },
+      operations: stages.flatMap { stage in stage.kernels.map { _ in stage.operation } },
+      forwardCount: forwardCount,
+      finalFrom: Array(repeating: Int.max, count: forwardCount) + finalFrom, output: output,
       workspaceCount: WorkspaceAllocator.place(workspace))
   }
 

@@ -11,6 +11,7 @@ final class PrimitiveKernel: Kernel {
   }
 
   let descriptor: PrimitiveDescriptor
+  let flops: Int
   private let engine: ComputeEngine
   private let primitive: dnnl_primitive_t
   private let arguments: UnsafeMutableBufferPointer<dnnl_exec_arg_t>
@@ -18,9 +19,11 @@ final class PrimitiveKernel: Kernel {
 
   /// - Parameter arguments: all but the scratchpad, which is added where there is one.
   init(
-    _ descriptor: PrimitiveDescriptor, site: Site, during: Site.Scratch, arguments: [Argument]
+    _ descriptor: PrimitiveDescriptor, site: Site, during: Site.Scratch, arguments: [Argument],
+    flops: Int = 0
   ) throws {
     engine = site.engine
+    self.flops = flops
     self.descriptor = descriptor
     var primitive: dnnl_primitive_t?
     try check("dnnl_primitive_create", dnnl_primitive_create(&primitive, descriptor.handle))
@@ -51,12 +54,12 @@ final class PrimitiveKernel: Kernel {
   convenience init<Descriptor>(
     _ descriptor: inout Descriptor, site: Site, during: Site.Scratch,
     arguments: [Argument], postOperations: dnnl_post_ops_t? = nil,
-    forwardHint: PrimitiveKernel? = nil
+    forwardHint: PrimitiveKernel? = nil, flops: Int = 0
   ) throws {
     let primitive = try PrimitiveDescriptor(
       &descriptor, engine: site.engine, postOperations: postOperations,
       forward: forwardHint?.descriptor)
-    try self.init(primitive, site: site, during: during, arguments: arguments)
+    try self.init(primitive, site: site, during: during, arguments: arguments, flops: flops)
   }
 
   deinit {

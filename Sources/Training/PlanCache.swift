@@ -76,6 +76,14 @@ package final class PlanCache {
     try bound(Key(batch: batch, isTraining: true), parameters, gradients)
   }
 
+  /// Takes the time of every kernel of training from now on.
+  package func startTimes() { for plan in trainingPlans { plan.startTimes() } }
+
+  /// What the kernels of training took since then.
+  package var times: [KernelTime] { trainingPlans.flatMap(\.times) }
+
+  private var trainingPlans: [Plan] { plans.compactMap { $0.key.isTraining ? $0.value : nil } }
+
   package func evaluation(batch: Int, parameters: UnsafeMutablePointer<Float>) throws -> Plan {
     try bound(Key(batch: batch, isTraining: false), parameters, nil)
   }

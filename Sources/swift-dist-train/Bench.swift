@@ -20,14 +20,21 @@ struct BenchStep: ParsableCommand, RankCommand {
     discussion: """
       Takes the options of `train`; --steps is how many are measured (default 300), after 10 that \
       are not. Writes no run folder.
+
+      With --operations, a table of where rank 0's step went: each kind of operation of the model, \
+      of it oneDNN's products and convolutions and their speed, and all that is none.
       """)
 
   @OptionGroup var options: TrainOptions
+  @Flag(help: "Also print what each operation took.") var operations = false
 
   func run(on group: RankGroup) throws -> Int32 {
     let result = try StepBenchmark(
-      group: group, flags: options.given, configurationFile: options.config)
-    if group.isFirst { print(result.line) }
+      group: group, flags: options.given, configurationFile: options.config, profiles: operations)
+    if group.isFirst {
+      print(result.line)
+      for line in result.profile?.table ?? [] { print(line) }
+    }
     return 0
   }
 }

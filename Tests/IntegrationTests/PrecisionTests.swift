@@ -9,7 +9,7 @@ extension Integration {
     init() throws { folder = try TemporaryFolder() }
 
     /// Those this CPU can do.
-    private static func rounding() throws -> [String] {
+    static func rounding() throws -> [String] {
       let version = try IntegrationTests.run(ranks: 1, expecting: 0, ["--version"]).stdout
       let isNative = version.contains("avx512-bf16") || version.contains("amx")
       return ["bf16-emulated"] + (isNative ? ["bf16"] : [])

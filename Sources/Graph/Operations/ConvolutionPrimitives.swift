@@ -67,7 +67,8 @@ struct ConvolutionPrimitives {
           buffer: site.inputs[2]))
     }
     return x.preparation + copies + [
-      try PrimitiveKernel(forwardDescriptor, site: site, during: .forward, arguments: arguments)
+      try PrimitiveKernel(
+        forwardDescriptor, site: site, during: .forward, arguments: arguments, flops: flops)
     ]
   }
 
@@ -99,7 +100,7 @@ struct ConvolutionPrimitives {
         .init(index: dt_arg_diff_dst(), descriptor: y, buffer: upstream.buffer),
         weight,
         .init(index: dt_arg_diff_src(), descriptor: x, buffer: result),
-      ])
+      ], flops: flops)
     return copies + [kernel] + addition
   }
 
@@ -129,7 +130,7 @@ struct ConvolutionPrimitives {
         .init(index: dt_arg_src(), descriptor: x, buffer: source.buffer),
         .init(index: dt_arg_diff_dst(), descriptor: y, buffer: upstream.buffer),
         .init(index: dt_arg_diff_weights(), descriptor: chosen, buffer: direct),
-      ])
+      ], flops: flops)
     let kernels = source.preparation + [kernel]
     if isPlain { return kernels + addition }
     let copy = try reorder(direct, chosen, to: result, plain, site: site, during: .backward)
@@ -156,6 +157,11 @@ struct ConvolutionPrimitives {
         try reorder(source.buffer, plain, to: copy, chosen, site: site, during: during)
       ]
     )
+  }
+
+  /// Of each of the three: every result takes a product with every tap of every channel it sees.
+  private var flops: Int {
+    2 * site.outputShape.count * site.inputShapes[1].extents.dropFirst().reduce(1, *)
   }
 
   private func image(_ shape: Shape, _ type: dnnl_data_type_t = dnnl_f32) throws

@@ -74,5 +74,5 @@ func matrixProduct(
   }
   return try PrimitiveKernel(
     &descriptor, site: site, during: during, arguments: arguments,
-    postOperations: postOperations)
+    postOperations: postOperations, flops: 2 * (c.count ?? 1) * c.rows * c.columns * a.columns)
 }

@@ -12,16 +12,23 @@ package struct StepBenchmark {
   package let wait: Double
   package let parameters: Int
   package let bucketMebibytes: Int
+  /// Where the time went on this rank; nil where nobody asked.
+  package let profile: StepProfile?
   /// The line of results.
   package let line: String
 
   private static let warmupSteps = 10
 
   /// Collective: every rank.
-  package init(group: RankGroup, flags: [String: String], configurationFile: String?) throws {
+  /// - Parameter profiles: whether the time of every operation is taken.
+  package init(
+    group: RankGroup, flags: [String: String], configurationFile: String?, profiles: Bool = false
+  ) throws {
     var job = try TrainingJob(group: group, flags: flags, configurationFile: configurationFile)
     let steps = job.sources.configuration.steps ?? 300
-    let warmup = StepBenchmark.warmupSteps
+    // Whole rounds, so that those to come are measured from their beginning.
+    let round = job.sources.configuration.localSteps
+    let warmup = (StepBenchmark.warmupSteps + round - 1) / round * round
     try job.sources.apply("steps", "\(steps + warmup)", from: "bench step")
     let run = try job.prepare(console: Console(mode: .off, isQuiet: true), purpose: .measure)
     let status = run.arena.own
@@ -30,7 +37,9 @@ package struct StepBenchmark {
       _ = try run.trainer.trainStep()
       if step == 0 { startup = ck_monotonic_ns() - run.startedNanoseconds }
     }
-    let received = run.reducer.received
+    if profiles { run.plans.startTimes() }
+    let assembled = run.trainer.worker.assemblyNanoseconds
+    let received = run.received
     var compute: UInt64 = 0
     var wait: UInt64 = 0
     try group.world.barrier()
@@ -50,6 +59,13 @@ package struct StepBenchmark {
     step = seconds / perStep
     self.compute = Double(compute) / perStep / 1e9
     self.wait = Double(wait) / perStep / 1e9
+    profile =
+      profiles
+      ? StepProfile(
+        steps: steps, step: step, compute: self.compute, wait: self.wait,
+        assembly: Double(run.trainer.worker.assemblyNanoseconds - assembled) / perStep / 1e9,
+        kernels: run.plans.times)
+      : nil
     parameters = run.parameterCount
     bucketMebibytes = run.configuration.bucketMebibytes
     var words = [
@@ -61,14 +77,22 @@ package struct StepBenchmark {
       "wait_ms=\(Format.fixed(self.wait * 1e3, 4))",
       "rss_mb=\(resident / 1024)", "startup_ms=\(Format.fixed(slowest, 1))",
     ]
-    let all = run.reducer.received.all - received.all
+    let all = run.received.all - received.all
     if all > 0 {
       // Of what came from other hosts: the share that was here when backward ended.
-      let hidden = Double(run.reducer.received.hidden - received.hidden) / Double(all)
+      let hidden = Double(run.received.hidden - received.hidden) / Double(all)
       words.append("hosts=\(group.nodeCount)")
       words.append("received_mb=\(Format.fixed(Double(all) / perStep / 1e6, 3))")
       words.append("hidden=\(Format.fixed(hidden, 3))")
     }
     line = words.joined(separator: " ")
+  }
+}
+
+extension PreparedRun {
+  /// Bytes of gradients, or of hosts' parameters and state, that came from other hosts so far, and
+  /// those that were here when backward ended.
+  fileprivate var received: (all: Int, hidden: Int) {
+    (reducer.received.all + (outer?.receivedBytes ?? 0), reducer.received.hidden)
   }
 }
