@@ -8,11 +8,8 @@ import MPI
 /// meeting nobody writes a slot but in its own slices. The sum of a block is handed, still in
 /// cache, to the caller's closure.
 ///
-/// Between nodes each slice's sums travel straight from every node to the slice's owner: a node
-/// sends (N−1)/N of a gradient, as recursive halving would, but all messages are under way at
-/// once and any tree of additions can be followed. A node whose leaves are no single subtree
-/// sends one sum for each of its maximal ones. A bucket leaves as soon as every rank of the node
-/// has filled it, while backward goes on. With a `Compression` they travel in fewer bits.
+/// Between nodes the sums travel as a `SumTransport` has it: a bucket leaves as soon as every rank
+/// of the node has filled it, while backward goes on.
 package final class GradientReducer {
   /// Who adds what the nodes have.
   package enum Mode: String, Sendable, CaseIterable {
@@ -26,21 +23,12 @@ package final class GradientReducer {
   private let division: WorkDivision
   private let exchange: NodeExchange
   private let position: Int
-  private let mode: Mode
   private let plan: ReductionPlan
   private let filler: SlotFiller
   private let temporaries: AlignedBuffer<Float>
   private let blockLength: Int
-  /// What stands between slots and inboxes, where sums do not travel as they are.
-  private let compressor: SumCompressor?
-  /// What adds the nodes' sums, where they travel as factors.
-  private let lowRank: LowRankExchange?
-  /// One array for each sum of each other node, all of this rank's slices one after another.
-  private let inboxes: [AlignedBuffer<Float>]
-  /// For each bucket: what fills the inboxes.
-  private let arrivals: [RequestList]
-  /// For each bucket: where this rank's slice begins in an inbox.
-  private let inboxStarts: [Int]
+  /// What brings the sums of other nodes; nil where there are none.
+  private let transport: (any SumTransport)?
 
   /// Steps begun: how often each local rank has filled each bucket when it is complete.
   private var round = 0
@@ -62,68 +50,16 @@ package final class GradientReducer {
     self.division = division
     self.exchange = exchange
     self.position = position
-    self.mode = division.topology.nodes.count > 1 ? mode : .canonical
-    let plan = ReductionPlan(
+    plan = ReductionPlan(
       division, position: position,
-      wholeSum: GradientReducer.wholeSum(division, mode, compression))
-    self.plan = plan
+      addsNodes: GradientReducer.addsNodes(division, mode, compression))
     filler = SlotFiller(arena: arena, division: division, position: position)
     blockLength = division.blocks.map(\.count).max() ?? 1
     temporaries = AlignedBuffer(count: max(1, plan.temporaryCount) * blockLength)
-    compressor = compression.wireFormat.map {
-      SumCompressor(
-        division, position: position, format: $0,
-        sums: plan.sumSlots.map { arena.gradientSlots[$0] },
-        inboxCount: plan.inboxCount)
-    }
-    lowRank =
-      division.topology.nodes.count == 1
-      ? nil
-      : compression.matrixRank.map {
-        LowRankExchange(
-          tensors, rank: $0, division: division, position: position, exchange: exchange,
-          sums: arena.gradientSlots[0])
-      }
-    var total = 0
-    inboxStarts = division.slices.map { slices in
-      defer { total += division.elements(of: slices[position]).count }
-      return total
-    }
-    let inboxLength = compressor == nil ? total : 0
-    inboxes = (0..<plan.inboxCount).map { _ in AlignedBuffer(count: inboxLength) }
-    arrivals = division.buckets.map { _ in RequestList() }
+    transport = GradientReducer.transport(
+      division, plan: plan, exchange: exchange, arena: arena, position: position, mode: mode,
+      compression: compression, tensors: tensors)
     filler.didFill = { [unowned self] in try didFill($0) }
-  }
-
-  private static func wholeSum(
-    _ division: WorkDivision, _ mode: Mode, _ compression: Compression
-  ) -> ReductionPlan.Place? {
-    if division.topology.nodes.count == 1 { return nil }
-    return compression.matrixRank != nil ? .slot(0) : mode == .fast ? .inbox(0) : nil
-  }
-
-  /// Private bytes of a rank: scratch of its leaves and what other nodes send.
-  package static func byteCount(
-    _ division: WorkDivision, position: Int, parameters: Int, mode: Mode, compression: Compression,
-    tensors: [TensorShape]
-  ) -> Int {
-    let depth = division.subtrees[position].map(division.tree.scratchDepth).max() ?? 0
-    let own = division.slices.reduce(0) { $0 + division.elements(of: $1[position]).count }
-    let plan = ReductionPlan(
-      division, position: position, wholeSum: wholeSum(division, mode, compression))
-    var bytes = depth * parameters * 4
-    if let format = compression.wireFormat {
-      bytes += SumCompressor.byteCount(
-        division, position: position, format: format, sumCount: plan.sumSlots.count,
-        inboxCount: plan.inboxCount)
-    } else {
-      bytes += plan.inboxCount * own * 4
-    }
-    if let rank = compression.matrixRank, division.topology.nodes.count > 1 {
-      bytes += PowerSGD.byteCount(
-        tensors, rank: rank, topology: division.topology, position: position)
-    }
-    return bytes
   }
 
   /// Computes this rank's leaves into its slots, and lets filled buckets go to other nodes.
@@ -131,12 +67,10 @@ package final class GradientReducer {
   package func fillSlots(_ computeLeaf: SlotFiller.Leaf) throws -> Bool {
     try begin()
     let isFinite = try filler.fill(computeLeaf)
-    for bucket in division.buckets.indices {
-      let bytes = inboxes.indices.reduce(0) { $0 + inbox($1, bucket).count }
-      received.all += bytes
-      if try arrivals[bucket].areComplete() { received.hidden += bytes }
+    if let bytes = try transport?.received() {
+      received.all += bytes.all
+      received.hidden += bytes.here
     }
-    received.all += lowRank?.receivedBytes ?? 0
     return isFinite
   }
 
@@ -150,15 +84,12 @@ package final class GradientReducer {
     round += 1
     filledCount = 0
     sentCount = 0
-    if mode == .canonical && lowRank == nil {
-      for bucket in division.buckets.indices { try receiveSums(bucket) }
-    }
+    try transport?.begin()
   }
 
   /// The first `count` buckets of this rank are filled: those that are on the whole node may go.
   private func didFill(_ count: Int) throws {
-    // Nobody waits for a bucket of a single node.
-    guard exchange.hasPeers else { return }
+    guard let transport else { return }
     while filledCount < count {
       ck_add_release(arena.filled + filledCount, 1)
       filledCount += 1
@@ -167,91 +98,29 @@ package final class GradientReducer {
     while sentCount < division.buckets.count,
       ck_load_acquire(arena.filled + sentCount) >= complete
     {
-      try sendSums(sentCount)
+      sentCount += 1
+      try transport.send(sentCount - 1) { addNode($0) }
     }
     try exchange.progress()
   }
 
   /// Behind a meeting of the node: every bucket is filled.
   private func sendRest() throws {
-    guard exchange.hasPeers else { return }
-    while sentCount < division.buckets.count { try sendSums(sentCount) }
-  }
-
-  private func receiveSums(_ bucket: Int) throws {
-    var index = 0
-    for peer in exchange.peers {
-      for _ in division.sums(of: peer.node) {
-        try exchange.receive(
-          into: inbox(index, bucket), from: peer.position, tag: NodeExchange.sumTag + bucket,
-          list: arrivals[bucket])
-        index += 1
-      }
-    }
-  }
-
-  /// Where a sum of this rank's slice of `bucket` arrives.
-  private func inbox(_ index: Int, _ bucket: Int) -> UnsafeMutableRawBufferPointer {
-    if let compressor { return compressor.inbox(index, bucket: bucket) }
-    let count = division.elements(of: division.slices[bucket][position]).count
-    return UnsafeMutableRawBufferPointer(
-      UnsafeMutableBufferPointer(start: inboxes[index].pointer + inboxStarts[bucket], count: count))
-  }
-
-  /// The node's sums of the slices whose owners this rank serves.
-  private func sendSums(_ bucket: Int) throws {
-    sentCount += 1
-    if lowRank != nil { return }
-    if mode == .fast { return try startSums(bucket) }
-    for (receiver, owner) in exchange.served.enumerated() {
-      let slice = division.slices[bucket][owner]
-      for block in slice { addNode(block) }
-      let elements = division.elements(of: slice)
-      for (sum, slot) in plan.sumSlots.enumerated() {
-        let plain = UnsafeRawBufferPointer(
-          UnsafeBufferPointer(
-            start: arena.gradientSlots[slot] + elements.lowerBound, count: elements.count))
-        try exchange.send(
-          compressor?.encode(sum: sum, bucket: bucket, receiver: receiver) ?? plain, to: owner,
-          tag: NodeExchange.sumTag + bucket)
-      }
-    }
-  }
-
-  /// The same by `MPI_Ireduce`, this rank's own slices included.
-  private func startSums(_ bucket: Int) throws {
-    let local = position - division.topology.nodes[exchange.nodeIndex].lowerBound
-    for (node, ranks) in division.topology.nodes.enumerated() {
-      let slice = division.slices[bucket][ranks.lowerBound + local]
-      if slice.isEmpty { continue }
-      for block in slice { addNode(block) }
-      let elements = division.elements(of: slice)
-      let sum = arena.gradientSlots[0] + elements.lowerBound
-      // A node without leaves adds nothing.
-      if plan.sumSlots.isEmpty { sum.update(repeating: 0, count: elements.count) }
-      try exchange.startSum(
-        UnsafeBufferPointer(start: sum, count: elements.count),
-        on: node, into: inboxes[0].pointer + inboxStarts[bucket], list: arrivals[bucket])
+    guard let transport else { return }
+    while sentCount < division.buckets.count {
+      sentCount += 1
+      try transport.send(sentCount - 1) { addNode($0) }
     }
   }
 
   /// The node's own sums of a block.
   private func addNode(_ block: Int) {
-    for addition in plan.nodeAdditions { add(addition, division.blocks[block], inboxOffset: 0) }
-  }
-
-  /// Puts the sums of all nodes into the first slot of each, by factors.
-  private func exchangeFactors(_ lowRank: LowRankExchange) throws {
-    for block in lowRank.blocks {
-      addNode(block)
-      // A node without leaves adds nothing.
-      if plan.sumSlots.isEmpty {
-        let range = division.blocks[block]
-        (arena.gradientSlots[0] + range.lowerBound).update(repeating: 0, count: range.count)
-      }
+    let range = division.blocks[block]
+    for addition in plan.nodeAdditions { add(addition, block, bucket: 0) }
+    // A node without leaves adds nothing to a sum that everyone adds to.
+    if plan.sumSlots.isEmpty {
+      (arena.gradientSlots[0] + range.lowerBound).update(repeating: 0, count: range.count)
     }
-    try lowRank.sum()
-    arena.barrier()
   }
 
   /// sum = left + right, or left alone, left to who has more to do in the same pass. `sum` may be
@@ -275,24 +144,20 @@ package final class GradientReducer {
     didFinish: (_ bucket: Int) throws -> Void = { _ in }
   ) throws {
     try sendRest()
-    compressor?.keepErrors()
-    if let lowRank { try exchangeFactors(lowRank) }
+    try transport?.finish { addNode($0) }
     for bucket in division.buckets.indices {
-      let slice = division.slices[bucket][position]
-      try exchange.wait(for: arrivals[bucket])
-      let inboxOffset = inboxStarts[bucket] - division.elements(of: slice).lowerBound
-      for block in slice {
-        let range = division.blocks[block]
-        compressor?.decode(block: block, bucket: bucket)
-        for addition in plan.additions.dropLast() { add(addition, range, inboxOffset: inboxOffset) }
+      try transport?.wait(for: bucket)
+      for block in division.slices[bucket][position] {
+        transport?.open(block: block, bucket: bucket)
+        for addition in plan.additions.dropLast() { add(addition, block, bucket: bucket) }
         let last = plan.additions.last
         let target = keeps ? ReductionPlan.Place.slot(0) : last?.target ?? plan.result
         body(
-          block, range,
+          block, division.blocks[block],
           LastAddition(
-            sum: address(target, range, inboxOffset: inboxOffset),
-            left: address(last?.left ?? plan.result, range, inboxOffset: inboxOffset),
-            right: last.map { address($0.right, range, inboxOffset: inboxOffset) }))
+            sum: address(target, block, bucket: bucket),
+            left: address(last?.left ?? plan.result, block, bucket: bucket),
+            right: last.map { address($0.right, block, bucket: bucket) }))
       }
       try didFinish(bucket)
     }
@@ -315,31 +180,31 @@ package final class GradientReducer {
   /// Lets a step's sums arrive and forgets them: its update is skipped.
   package func discard() throws {
     try sendRest()
-    for list in arrivals { try exchange.wait(for: list) }
+    for bucket in division.buckets.indices { try transport?.wait(for: bucket) }
   }
 
   /// What compression has left out so far is lost.
-  package func forgetErrors() {
-    compressor?.forgetErrors()
-    lowRank?.forget()
-  }
+  package func forgetErrors() { transport?.forgetErrors() }
 
-  private func add(_ addition: ReductionPlan.Addition, _ range: Range<Int>, inboxOffset: Int) {
+  private func add(_ addition: ReductionPlan.Addition, _ block: Int, bucket: Int) {
     ck_add(
-      address(addition.target, range, inboxOffset: inboxOffset),
-      address(addition.left, range, inboxOffset: inboxOffset),
-      address(addition.right, range, inboxOffset: inboxOffset), range.count)
+      address(addition.target, block, bucket: bucket),
+      address(addition.left, block, bucket: bucket),
+      address(addition.right, block, bucket: bucket), division.blocks[block].count)
   }
 
   private func address(
-    _ place: ReductionPlan.Place, _ range: Range<Int>, inboxOffset: Int
+    _ place: ReductionPlan.Place, _ block: Int, bucket: Int
   ) -> UnsafeMutablePointer<Float> {
     switch place {
-    case .slot(let slot): arena.gradientSlots[slot] + range.lowerBound
-    case .inbox(let index):
-      compressor?.decoded[index].pointer
-        ?? inboxes[index].pointer + (inboxOffset + range.lowerBound)
+    case .slot(let slot): arena.gradientSlots[slot] + division.blocks[block].lowerBound
     case .temporary(let index): temporaries.pointer + index * blockLength
+    case .inbox(let index):
+      if let transport {
+        transport.inbox(index, block: block, bucket: bucket)
+      } else {
+        preconditionFailure("an inbox without other nodes")
+      }
     }
   }
 }

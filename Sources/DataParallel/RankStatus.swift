@@ -4,8 +4,8 @@ import CKernels
 /// only, read between the barriers of a step.
 package struct RankStatus: BitwiseCopyable, Sendable {
   package enum Phase: Int32, BitwiseCopyable, Sendable, CustomStringConvertible {
-    case starting, loading, planning, assembling, forward, backward, reducing, evaluating, summing
-    case saving, measuring, finishing
+    case starting, loading, planning, assembling, forward, backward, reducing, joining, evaluating
+    case summing, saving, measuring, finishing
 
     package var description: String {
       switch self {
@@ -16,6 +16,7 @@ package struct RankStatus: BitwiseCopyable, Sendable {
       case .forward: "in the forward pass"
       case .backward: "in the backward pass"
       case .reducing: "reducing gradients and updating"
+      case .joining: "joining the hosts' parameters"
       case .evaluating: "evaluating"
       case .summing: "adding up an evaluation"
       case .saving: "saving a checkpoint"
@@ -27,7 +28,7 @@ package struct RankStatus: BitwiseCopyable, Sendable {
     /// Whether the time of a step says how long this may take: an evaluation says so anew with
     /// every chunk.
     package var isShort: Bool {
-      [.assembling, .forward, .backward, .reducing, .evaluating].contains(self)
+      [.assembling, .forward, .backward, .reducing, .joining, .evaluating].contains(self)
     }
   }
 
@@ -54,7 +55,11 @@ package struct RankStatus: BitwiseCopyable, Sendable {
   package var waitNanoseconds: UInt64 = 0
   /// The same in the step before, which is over.
   package var lastWaitNanoseconds: UInt64 = 0
-  private var padding: (Int, Int, Int, Int, Int, Int, Int) = (0, 0, 0, 0, 0, 0, 0)
+  /// Of a host that trains alone, by its first rank at the end of a round: non-finite steps in a
+  /// row, and updates done.
+  package var skipped: Int = 0
+  package var updates: Int = 0
+  private var padding: (Int, Int, Int, Int, Int) = (0, 0, 0, 0, 0)
 
   package init() {}
 }

@@ -20,17 +20,17 @@ struct ReductionPlan {
   /// Sums that all other nodes send, in the order of the nodes.
   let inboxCount: Int
 
-  /// - Parameter wholeSum: where the sum of all nodes comes to lie, if something else makes it of
-  ///   the nodes' sums in their first slots; nil where it is made here, in canonical order.
-  init(_ division: WorkDivision, position: Int, wholeSum: Place? = nil) {
-    if let wholeSum {
+  /// - Parameter addsNodes: whether the nodes' sums are added here, in canonical order; else each
+  ///   node makes one sum, and the whole one arrives in an inbox.
+  init(_ division: WorkDivision, position: Int, addsNodes: Bool = true) {
+    if !addsNodes {
       let slots = division.published(on: division.topology.node(of: position)).indices
-      self.nodeAdditions = slots.dropFirst().map { (Place.slot(0), Place.slot(0), Place.slot($0)) }
-      self.sumSlots = slots.isEmpty ? [] : [0]
-      self.additions = []
-      self.result = wholeSum
-      self.temporaryCount = 0
-      if case .inbox = wholeSum { inboxCount = 1 } else { inboxCount = 0 }
+      nodeAdditions = slots.dropFirst().map { (Place.slot(0), Place.slot(0), Place.slot($0)) }
+      sumSlots = slots.isEmpty ? [] : [0]
+      additions = []
+      result = .inbox(0)
+      temporaryCount = 0
+      inboxCount = 1
       return
     }
     let tree = division.tree

@@ -1,14 +1,15 @@
+package import Basics
 import MPI
 
 /// The memory of a run: a window of equal layout on every node, and the exchange that keeps the
-/// windows alike.
+/// windows alike between steps; within a step that is the business of `StepMeetings`.
 ///
 /// Each call here is a point where all ranks of the run meet, and is collective. On one node the
 /// exchange has nothing to send and what is left is the node's barrier.
 package final class RunMemory {
   package let arena: NodeArena
   package let exchange: NodeExchange
-  private let sections: ArenaSections
+  private let sections: RunSections
 
   /// Collective: every rank.
   package init(
@@ -16,40 +17,18 @@ package final class RunMemory {
   ) throws {
     self.arena = arena
     exchange = try NodeExchange(group: group, policy: policy)
-    sections = ArenaSections(arena, division)
+    sections = RunSections(arena, division)
   }
 
-  /// What every rank says about a step is known to all: the directive, statuses, leaf sums. The
-  /// gradient slots of the node are filled.
-  package func gatherVotes() throws {
-    try exchange.startSharing(sections.directive)
-    try exchange.startSharing(sections.statuses)
-    try exchange.startSharing(sections.leaves)
-    try exchange.wait()
-    arena.barrier()
-  }
-
-  /// Every block's sums are known to all.
-  package func gatherBlockSums() throws {
-    try exchange.share(sections.blocks)
-    arena.barrier()
-  }
-
-  /// This rank's slice of `bucket` is final: it starts on its way to the other nodes. In the
-  /// order of the buckets.
-  package func startSharingParameters(bucket: Int) throws {
-    try exchange.startSharing(sections.parameters[bucket])
-  }
-
-  /// All parameters and block sums are there, and everything that was under way.
-  package func gatherParameters() throws {
-    try exchange.share(sections.blocks)
+  /// What every rank says of itself is known to all.
+  package func gatherStatuses() throws {
+    try exchange.share(sections.words.statuses)
     arena.barrier()
   }
 
   /// What rank 0 has written to the directive's place is known to all.
   package func publishDirective() throws {
-    try exchange.share(sections.directive)
+    try exchange.share(sections.words.directive)
     arena.barrier()
   }
 
@@ -77,20 +56,32 @@ package final class RunMemory {
     arena.barrier()
   }
 
-  /// Every slice that its owner has filled reaches every node.
-  package func shareSlices() throws {
-    for section in sections.parameters { try exchange.share(section) }
+  /// Every slice of the parameters that its owner has filled reaches every node.
+  package func shareParameters() throws {
+    try exchange.share(SharedSection(base: arena.parameters, owned: sections.slices))
     arena.barrier()
   }
 
-  /// What rank 0 has read from a file reaches its users: the parameters every node, the state
-  /// its owners.
+  /// What the other nodes have where this rank's slices are: in `inboxes`, a node each, slice after
+  /// slice.
+  /// - Parameter array: laid out like the parameters.
+  package func gatherCopies(
+    of array: UnsafeMutablePointer<Float>, into inboxes: [AlignedBuffer<Float>]
+  ) throws {
+    try exchange.gatherCopies(
+      of: SharedSection(base: array, owned: sections.slices), into: inboxes)
+  }
+
+  /// What rank 0 has read from a file reaches its users: the parameters and whole arrays of state
+  /// every node, other state its owners.
   /// - Parameter state: of the first node, as for `collectState`; nil where none was read.
   package func fetchFromFirst(state: [UnsafeMutablePointer<Float>]? = nil) throws {
     arena.barrier()
     try exchange.fetch(sections.wholeParameters)
-    for (section, array) in zip(sections.state, state ?? []) {
+    for (slot, array) in (state ?? []).enumerated() {
+      let section = sections.state[slot]
       try exchange.fetch(section, from: SharedSection(base: array, owned: sections.slices))
+      if arena.sizes.state[slot].isWhole { try exchange.share(section) }
     }
     arena.barrier()
   }

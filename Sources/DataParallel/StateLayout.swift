@@ -39,6 +39,9 @@ package struct StateLayout: Sendable, Equatable {
     self.starts = starts
   }
 
+  /// Whether all of the array is here.
+  var isWhole: Bool { !starts.contains(-1) }
+
   /// Where a slice's elements lie, if its blocks are here.
   package func elements(of slice: Range<Int>, _ division: WorkDivision) -> Range<Int> {
     guard let first = slice.first, starts[first] >= 0 else { return 0..<0 }

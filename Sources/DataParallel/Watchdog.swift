@@ -15,18 +15,27 @@ package final class Watchdog: Sendable {
   package struct Limits: Sendable, Equatable {
     /// Asked for with `--hang-timeout`: for every phase.
     package var fixed: Double?
+    /// Steps that a host takes alone; it may have to wait that long for a slower one.
+    package var roundSteps: Int
 
-    package init(fixed: Double? = nil) { self.fixed = fixed }
+    package init(fixed: Double? = nil, roundSteps: Int = 1) {
+      self.fixed = fixed
+      self.roundSteps = roundSteps
+    }
+
+    private func steps(_ phase: RankStatus.Phase, _ count: Int) -> Double {
+      Double(phase == .joining ? max(count, count / 20 * roundSteps) : count)
+    }
 
     /// When somebody is told. Phases whose length no step tells have a minute.
     package func warning(_ phase: RankStatus.Phase, medianStep: Double) -> Double {
-      max(phase.isShort ? 10 : 60, 20 * medianStep)
+      max(phase.isShort ? 10 : 60, steps(phase, 20) * medianStep)
     }
 
     /// When the job ends. Phases whose length no step tells have 10 minutes.
     package func end(_ phase: RankStatus.Phase, medianStep: Double) -> Double {
       if let fixed { return fixed }
-      return max(phase.isShort ? 120 : 600, 100 * medianStep)
+      return max(phase.isShort ? 120 : 600, steps(phase, 100) * medianStep)
     }
   }
 

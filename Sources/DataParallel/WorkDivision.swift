@@ -2,7 +2,7 @@
 ///
 /// Slices count over all ranks of the run: each block is updated by exactly one rank, so work and
 /// optimizer state divide by the number of nodes too (ZeRO stage 1, arXiv 1910.02054).
-package struct WorkDivision: Sendable, Equatable {
+package struct WorkDivision: Sendable {
   package let topology: Topology
   package let tree: CanonicalTree
   /// Published subtrees of each rank, left to right; empty for a rank without leaves.
@@ -15,18 +15,23 @@ package struct WorkDivision: Sendable, Equatable {
   /// `slices[bucket][position]`: the blocks each rank reduces and updates. Borders are block
   /// borders, sizes equal to a block.
   package let slices: [[Range<Int>]]
+  /// Where the first leaf stands among all leaves of a step's batch, and how many those are.
+  private let leafPlace: (first: Int, of: Int)
   package var rankCount: Int { topology.rankCount }
 
   /// - Parameters:
+  ///   - leafPlace: nil where the tree has all leaves of the batch.
   ///   - blocks: the parameter blocks in arena order.
   ///   - bucketElements: the size of a bucket, of the first a quarter, so that it leaves early;
   ///     one for everything where it is nil.
   package init(
-    topology: Topology, tree: CanonicalTree, blocks: [Range<Int>], bucketElements: Int? = nil
+    topology: Topology, tree: CanonicalTree, leafPlace: (first: Int, of: Int)? = nil,
+    blocks: [Range<Int>], bucketElements: Int? = nil
   ) {
     let rankCount = topology.rankCount
     self.topology = topology
     self.tree = tree
+    self.leafPlace = leafPlace ?? (0, tree.leafCount)
     self.blocks = blocks
     subtrees = (0..<rankCount).map { rank in
       tree.maximalSubtrees(of: WorkDivision.share(tree.leafCount, rank: rank, of: rankCount))
@@ -108,14 +113,18 @@ package struct WorkDivision: Sendable, Equatable {
 
   /// The positions of leaf `leaf` in a batch of `count` samples: ⌊i·b/V⌋ ..< ⌊(i+1)·b/V⌋.
   package func samples(ofLeaf leaf: Int, batch count: Int) -> Range<Int> {
-    leaf * count / tree.leafCount..<(leaf + 1) * count / tree.leafCount
+    let (place, all) = (leafPlace.first + leaf, leafPlace.of)
+    return place * count / all..<(place + 1) * count / all
   }
 
   /// How many values of a batch of `count` samples enter a running statistic: those of the leaves
   /// that have at least two.
   package func statisticCount(valuesPerSample: Int, batch count: Int) -> Int {
-    // Leaves have ⌊count / V⌋ samples, and count mod V of them one more.
-    let (smaller, extra) = count.quotientAndRemainder(dividingBy: tree.leafCount)
+    // Leaves have ⌊count / V⌋ samples, and some of them one more.
+    let smaller = count / leafPlace.of
+    let last = samples(ofLeaf: tree.leafCount - 1, batch: count)
+    let samples = last.upperBound - samples(ofLeaf: 0, batch: count).lowerBound
+    let extra = samples - smaller * tree.leafCount
     func values(_ samples: Int) -> Int {
       samples * valuesPerSample < 2 ? 0 : samples * valuesPerSample
     }

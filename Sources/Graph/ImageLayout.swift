@@ -1,4 +1,4 @@
-package import Basics
+import Basics
 import COneDNN
 
 /// How an image `[batch, channels, height, width]` lies in memory.

@@ -41,9 +41,9 @@ package struct Coordinator {
   package var jobEnd: Double?
   /// What a save costs until it is verified: an estimate until one was measured.
   package var saveSeconds = 1.0
-  /// Between two steps, evaluations and saves included.
-  private var longestStepSeconds = 0.0
-  private var secondsAtStep: Double
+  /// Between two steps after which the run may end, evaluations and saves included.
+  private var longestRoundSeconds = 0.0
+  private var secondsAtRound: Double
   /// For the process to end, and for what no measurement knows.
   private static let reserveSeconds = 2.0
 
@@ -92,7 +92,7 @@ package struct Coordinator {
     best = state?.best ?? []
     bestSaved = best
     secondsAtSave = Coordinator.now()
-    secondsAtStep = secondsAtSave
+    secondsAtRound = secondsAtSave
     if stopping?.hasStopped == true { reason = .earlyStopping }
   }
 
@@ -109,6 +109,11 @@ package struct Coordinator {
     return plateau.map { rate * ($0.rate / schedule.baseRate) } ?? rate
   }
 
+  /// Whether all hosts meet after update number `step` (1 for the first).
+  private func endsRound(_ step: Int) -> Bool {
+    step % configuration.localSteps == 0 || step >= totalSteps
+  }
+
   /// What update number `step` does and what follows it.
   package func directive(step: Int) -> Directive {
     let done = step + 1
@@ -118,17 +123,21 @@ package struct Coordinator {
       step: updates, learningRate: rate(at: step), momentum: schedule.momentum(at: step))
     directive.noise =
       configuration.gradientNoise.map { GradientNoise.deviation($0, step: step) } ?? 0
+    directive.endsRound = endsRound(done)
+    // Within a round no two hosts have the same parameters.
+    guard directive.endsRound else { return directive }
+    let previous = (done - 1) / configuration.localSteps * configuration.localSteps
     let isLast =
       done >= totalSteps || reason == .signal || reason == .timeLimit
-      || configuration.stopAfter == done
+      || configuration.stopAfter.map { previous < $0 && $0 <= done } ?? false
     directive.stops = isLast || reason != nil
     directive.evaluates =
       done >= totalSteps
-      || evaluation.isDue(afterStep: done, secondsSinceLast: 0)
+      || evaluation.isDue(afterStep: done, since: previous, secondsSinceLast: 0)
     let unsaved = Coordinator.now() - secondsAtSave
     directive.saves =
       reason != .diverged
-      && (isLast || checkpoint.isDue(afterStep: done, secondsSinceLast: unsaved)
+      && (isLast || checkpoint.isDue(afterStep: done, since: previous, secondsSinceLast: unsaved)
         || unsaved > Coordinator.longestUnsavedSeconds)
     return directive
   }
@@ -136,14 +145,32 @@ package struct Coordinator {
   /// Looks at a finished step's votes; what it decides acts on the next step.
   package mutating func observe(step: Int, hasNonFinite: Bool, normIsFinite: Bool, wantsStop: Bool)
   {
-    skipped = hasNonFinite ? skipped + 1 : 0
-    if !hasNonFinite { updates += 1 }
-    if skipped >= configuration.maxSkipped || (!hasNonFinite && !normIsFinite) {
+    if hasNonFinite {
+      skipped += 1
+    } else {
+      updates += 1
+      // Sums that overflow, of terms that do not, are the end at once.
+      skipped = normIsFinite ? 0 : configuration.maxSkipped
+    }
+    if skipped >= configuration.maxSkipped {
       reason = .diverged
     } else if wantsStop && reason == nil {
       reason = .signal
-    } else if isTimeUp() && reason == nil {
+    } else if endsRound(step) && isTimeUp() && reason == nil {
       reason = .timeLimit
+    }
+  }
+
+  /// Takes over what hosts that trained apart say at the end of a round: the largest of their
+  /// counts, and whether what they have become together is finite. It acts on what follows this
+  /// very step.
+  package mutating func join(skipped: Int, updates: Int, hasNonFinite: Bool, wantsStop: Bool) {
+    self.skipped = skipped
+    self.updates = updates
+    if skipped >= configuration.maxSkipped || hasNonFinite {
+      reason = .diverged
+    } else if wantsStop && reason == nil {
+      reason = .signal
     }
   }
 
@@ -152,13 +179,13 @@ package struct Coordinator {
     spikes.observe(loss, step: step)
   }
 
-  /// Whether one more step and a save might come too late.
+  /// Whether one more round and a save might come too late.
   private mutating func isTimeUp() -> Bool {
     let now = Coordinator.now()
-    longestStepSeconds = max(longestStepSeconds, now - secondsAtStep)
-    secondsAtStep = now
+    longestRoundSeconds = max(longestRoundSeconds, now - secondsAtRound)
+    secondsAtRound = now
     guard let jobEnd else { return false }
-    return now + 2 * longestStepSeconds + 1.5 * saveSeconds + Self.reserveSeconds > jobEnd
+    return now + 2 * longestRoundSeconds + 1.5 * saveSeconds + Self.reserveSeconds > jobEnd
   }
 
   /// Looks at an evaluation: whether this state is to be saved and whether training stops.

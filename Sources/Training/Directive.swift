@@ -8,7 +8,10 @@ package struct Directive: BitwiseCopyable {
   package var scalars = StepScalars()
   /// Deviation of the noise on the gradient.
   package var noise: Float = 0
-  /// What follows this step's update.
+  /// Whether hosts that train apart meet behind this step's update; where every step is of all
+  /// hosts, they always do.
+  package var endsRound = false
+  /// What follows then.
   package var evaluates = false
   package var saves = false
   package var stops = false
@@ -23,5 +26,7 @@ struct Verdict: BitwiseCopyable {
 /// Rank 0's words in the control block.
 struct Board: BitwiseCopyable {
   var directive = Directive()
+  /// The last step's once more, for all hosts: what follows it, decided when they have met.
+  var conclusion = Directive()
   var verdict = Verdict()
 }

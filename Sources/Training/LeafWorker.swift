@@ -7,7 +7,7 @@ import Graph
 final class LeafWorker {
   private let arena: NodeArena
   private let reducer: GradientReducer
-  private let division: WorkDivision
+  private let team: StepTeam
   private let plans: PlanCache
   private let assembler: BatchAssembler
   private let sampler: EpochSampler
@@ -18,12 +18,12 @@ final class LeafWorker {
   private var coming = Array(repeating: BatchAssembler.Sample.row(0, .train), count: 16)
 
   init(
-    arena: NodeArena, reducer: GradientReducer, division: WorkDivision, plans: PlanCache,
+    arena: NodeArena, reducer: GradientReducer, team: StepTeam, plans: PlanCache,
     assembler: BatchAssembler, sampler: EpochSampler, seed: UInt64
   ) {
     self.arena = arena
     self.reducer = reducer
-    self.division = division
+    self.team = team
     self.plans = plans
     self.assembler = assembler
     self.sampler = sampler
@@ -31,13 +31,13 @@ final class LeafWorker {
   }
 
   /// Fills this rank's gradient slots and leaf sums for update number `step`, and posts whether
-  /// everything is finite. Returns the samples of the whole step.
+  /// everything is finite. Returns the samples of the whole step, other teams' included.
   func computeGradients(step: Int) throws -> Int {
     let start = ck_monotonic_ns()
     arena.enter(.assembling)
     let batch = sampler.batch(step: step)
     let isFinite = try reducer.fillSlots { leaf, gradient, isFinalFrom in
-      let samples = division.samples(ofLeaf: leaf, batch: batch.count)
+      let samples = team.division.samples(ofLeaf: leaf, batch: batch.count)
       if samples.isEmpty {
         gradient.update(repeating: 0, count: plans.layout.arenaCount)
         arena.leaves[leaf] = NodeArena.LeafSums()
@@ -68,12 +68,12 @@ final class LeafWorker {
   /// Numbers of one sample.
   var featureCount: Int { assembler.data.dataset.featureCount }
 
-  /// Brings the samples of all leaves of the rank at `position` together as update number `step`
-  /// would, and does nothing with them. Returns their number.
-  func assembleSamples(step: Int, position: Int) -> Int {
+  /// Brings the samples of all leaves of this rank together as update number `step` would, and does
+  /// nothing with them. Returns their number.
+  func assembleSamples(step: Int) -> Int {
     let batch = sampler.batch(step: step)
-    return division.leaves(of: position).reduce(0) { count, leaf in
-      let samples = division.samples(ofLeaf: leaf, batch: batch.count)
+    return team.division.leaves(of: team.position).reduce(0) { count, leaf in
+      let samples = team.division.samples(ofLeaf: leaf, batch: batch.count)
       assemble(samples, of: batch)
       return count + samples.count
     }

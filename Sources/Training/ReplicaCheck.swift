@@ -6,33 +6,33 @@ import MPI
 
 /// Compares the nodes' copies of the parameters now and then: they must be equal to the last bit.
 ///
-/// A node's hash rides with its leader's status, so that nothing more is sent while all is well;
-/// where two differ, every rank sees it and the first parameter that does is named.
+/// A node's hash is a word of its leader's status; where two differ, every rank sees it and the
+/// first parameter that does is named.
 final class ReplicaCheck {
   private let group: RankGroup
-  private let arena: NodeArena
+  private let memory: RunMemory
   private let layout: ParameterLayout
   /// Steps between two comparisons.
-  private static let interval = 100
+  private let interval: Int
+  private static let leastInterval = 100
 
-  init(group: RankGroup, arena: NodeArena, layout: ParameterLayout) {
+  /// - Parameter roundSteps: after so many steps all nodes have the same parameters.
+  init(group: RankGroup, memory: RunMemory, layout: ParameterLayout, roundSteps: Int) {
     self.group = group
-    self.arena = arena
+    self.memory = memory
     self.layout = layout
+    interval = (Self.leastInterval + roundSteps - 1) / roundSteps * roundSteps
   }
 
-  private func isDue(_ step: Int) -> Bool { group.nodeCount > 1 && step % Self.interval == 0 }
-
-  /// Before the ranks meet: says what this node has.
-  func post(step: Int) {
-    guard isDue(step), group.node.rank == 0 else { return }
-    arena.own.pointee.parameterHash = ck_hash(arena.parameters, layout.arenaCount)
-  }
-
-  /// Behind the meeting. Collective: every rank.
+  /// Before update number `step`. Collective: every rank.
   /// - Throws: `CollectiveFailure` naming host and parameter.
-  func compare(step: Int) throws {
-    guard isDue(step) else { return }
+  func check(step: Int) throws {
+    guard group.nodeCount > 1, step % interval == 0 else { return }
+    let arena = memory.arena
+    if group.node.rank == 0 {
+      arena.own.pointee.parameterHash = ck_hash(arena.parameters, layout.arenaCount)
+    }
+    try memory.gatherStatuses()
     let hashes = group.topology.nodes.map { arena.statuses[$0.lowerBound].parameterHash }
     guard hashes.contains(where: { $0 != hashes[0] }) else { return }
     var first = ReplicaCheck.hashes(of: arena.parameters, layout)

@@ -18,7 +18,7 @@ final class SliceUpdater {
     case constrain
   }
 
-  private let memory: RunMemory
+  private let meetings: StepMeetings
   let arena: NodeArena
   private let reducer: GradientReducer
   private let division: WorkDivision
@@ -37,13 +37,13 @@ final class SliceUpdater {
   let averageSlot: Int?
 
   init(
-    memory: RunMemory, reducer: GradientReducer, division: WorkDivision, layout: ParameterLayout,
+    meetings: StepMeetings, reducer: GradientReducer, layout: ParameterLayout,
     optimizer: any Optimizer, rules: UpdateRules
   ) {
-    self.memory = memory
-    arena = memory.arena
+    self.meetings = meetings
+    arena = meetings.arena
     self.reducer = reducer
-    self.division = division
+    division = meetings.team.division
     self.layout = layout
     self.optimizer = optimizer
     self.rules = rules
@@ -51,7 +51,7 @@ final class SliceUpdater {
     passes =
       (rules.clipping.needsNorms ? [.clip] : []) + (optimizer.needsTensorNorms ? [.finish] : [])
       + (rules.maxNorm == nil ? [] : [.constrain])
-    state = .allocate(capacity: max(1, arena.state.count))
+    state = .allocate(capacity: max(1, optimizer.stateNames.count))
     leafValues = AlignedBuffer(count: division.tree.nodes.count)
     blockValues = AlignedBuffer(count: max(1, layout.blocks.count))
     averageSlot = rules.averageDecay == nil ? nil : optimizer.stateNames.count
@@ -98,10 +98,10 @@ final class SliceUpdater {
         average(directive, range)
       }
     } didFinish: { bucket in
-      if passes.isEmpty { try memory.startSharingParameters(bucket: bucket) }
+      if passes.isEmpty { try meetings.startSharingParameters(bucket: bucket) }
     }
     for pass in passes {
-      try memory.gatherBlockSums()
+      try meetings.gatherBlockSums()
       let norm = gradientNorm()
       // A sum that overflowed: the parameters stay as they are, and rank 0 ends the run.
       guard norm.isFinite else { return }
@@ -120,7 +120,7 @@ final class SliceUpdater {
           average(directive, range)
         }
       } didFinish: { bucket in
-        if pass == passes.last { try memory.startSharingParameters(bucket: bucket) }
+        if pass == passes.last { try meetings.startSharingParameters(bucket: bucket) }
       }
     }
   }
@@ -211,7 +211,7 @@ final class SliceUpdater {
   private func updateBlock(
     _ block: Int, _ range: Range<Int>, _ gradient: UnsafeMutablePointer<Float>
   ) -> UpdateBlock {
-    for slot in arena.state.indices {
+    for slot in optimizer.stateNames.indices {
       state[slot] = arena.state[slot] + arena.sizes.state[slot].starts[block]
     }
     let rule = rules.entries[layout.blocks[block].entry]

@@ -17,13 +17,19 @@ import Optimizers
 ///
 /// Rank 0 alone decides; no other rank ends the loop, throws out of it or skips a collective on
 /// its own. What a rank wants it says in its status, and rank 0 acts on it in the next step.
+///
+/// With `--local-steps` all this is one host's: "all" are its ranks, and its first rank decides on
+/// rates. A round of such steps ends with an `OuterStep`, and there rank 0 decides for all.
 package final class Trainer {
   private let group: RankGroup
   private let memory: RunMemory
+  private let meetings: StepMeetings
   private let arena: NodeArena
   let worker: LeafWorker
   private let updater: SliceUpdater
   private let replicas: ReplicaCheck
+  /// What ends a round, where hosts train apart.
+  private let outer: OuterStep?
   private let evaluator: Evaluator
   private let rows: (validation: EvaluationRows, test: EvaluationRows)
   private let board: UnsafeMutablePointer<Board>
@@ -42,18 +48,20 @@ package final class Trainer {
   private var step: Int
 
   init(
-    group: RankGroup, memory: RunMemory, worker: LeafWorker, updater: SliceUpdater,
-    replicas: ReplicaCheck,
-    evaluator: Evaluator, rows: (validation: EvaluationRows, test: EvaluationRows),
+    group: RankGroup, memory: RunMemory, meetings: StepMeetings, worker: LeafWorker,
+    updater: SliceUpdater, replicas: ReplicaCheck, outer: OuterStep?, evaluator: Evaluator,
+    rows: (validation: EvaluationRows, test: EvaluationRows),
     coordinator: Coordinator, stragglers: StragglerWatch?, journal: Journal?,
     checkpointer: Checkpointer?, staging: CheckpointStaging?, firstStep: Int
   ) {
     self.group = group
     self.memory = memory
+    self.meetings = meetings
     arena = memory.arena
     self.worker = worker
     self.updater = updater
     self.replicas = replicas
+    self.outer = outer
     self.evaluator = evaluator
     self.rows = rows
     self.coordinator = coordinator
@@ -85,15 +93,14 @@ package final class Trainer {
   /// One optimizer step.
   func trainStep() throws -> Directive {
     let start = ck_monotonic_ns()
-    if group.isFirst { board.pointee.directive = coordinator.directive(step: step) }
+    if meetings.team.leads { board.pointee.directive = coordinator.directive(step: step) }
     arena.own.beginStep()
     let batch = try worker.computeGradients(step: step)
 
-    replicas.post(step: step)
-    try memory.gatherVotes()
-    try replicas.compare(step: step)
+    try replicas.check(step: step)
+    try meetings.gatherVotes()
     let directive = board.pointee.directive
-    let votes = arena.votes()
+    let votes = arena.votes(of: meetings.team.positions)
     let straggler = stragglers?.observe(now: ck_monotonic_ns(), arena.statuses)
     let loss = updater.leafSum { $0.loss } / updater.leafSum { $0.weight }
     if votes.hasNonFinite {
@@ -102,43 +109,69 @@ package final class Trainer {
       try updater.update(directive, batch: batch)
     }
 
-    try memory.gatherParameters()
+    try meetings.gatherParameters()
     step += 1
     group.watchdog.didStep(seconds: Double(ck_monotonic_ns() - start) / 1e9)
-    if let journal {
-      if let straggler {
-        let node = group.topology.node(of: straggler.position)
-        journal.didNotice(
-          straggler, rank: group.topology.ranks[straggler.position], host: group.hosts[node],
-          step: step)
-      }
-      let norm = updater.gradientNorm()
-      coordinator.observe(
-        step: step, hasNonFinite: votes.hasNonFinite,
-        normIsFinite: norm.isFinite, wantsStop: votes.wantsStop)
-      let spike = coordinator.observe(loss: Float(loss), step: step)
-      journal.didStep(
-        StepReport(
-          step: step, epoch: directive.step / coordinator.stepsPerEpoch, loss: Float(loss),
-          spike: spike,
-          penalty: updater.penaltyValue(),
-          learningRate: coordinator.rate(at: directive.step),
-          gradientNorm: norm, isSkipped: votes.hasNonFinite,
-          computeNanoseconds: votes.computeNanoseconds,
-          slowestRank: group.topology.ranks[votes.slowest],
-          waitNanoseconds: arena.own.pointee.waitNanoseconds))
-    }
+    if meetings.team.leads { observe(directive, votes, loss: Float(loss), straggler) }
+    if let outer, directive.endsRound { return try endRound(outer) }
     return directive
+  }
+
+  /// What a rank that decides makes of a step, and rank 0 tells of it.
+  private func observe(
+    _ directive: Directive, _ votes: NodeArena.Votes, loss: Float,
+    _ straggler: StragglerWatch.Straggler?
+  ) {
+    let norm = updater.gradientNorm()
+    coordinator.observe(
+      step: step, hasNonFinite: votes.hasNonFinite,
+      normIsFinite: norm.isFinite, wantsStop: votes.wantsStop)
+    guard let journal else { return }
+    if let straggler {
+      let node = group.topology.node(of: straggler.position)
+      journal.didNotice(
+        straggler, rank: group.topology.ranks[straggler.position], host: group.hosts[node],
+        step: step)
+    }
+    journal.didStep(
+      StepReport(
+        step: step, epoch: directive.step / coordinator.stepsPerEpoch, loss: loss,
+        spike: coordinator.observe(loss: loss, step: step),
+        penalty: updater.penaltyValue(),
+        learningRate: coordinator.rate(at: directive.step),
+        gradientNorm: norm, isSkipped: votes.hasNonFinite,
+        computeNanoseconds: votes.computeNanoseconds,
+        slowestRank: group.topology.ranks[votes.slowest],
+        waitNanoseconds: arena.own.pointee.waitNanoseconds))
+  }
+
+  /// Hosts that trained apart become one again, and rank 0 says what follows. Collective.
+  private func endRound(_ outer: OuterStep) throws -> Directive {
+    arena.own.pointee.hasNonFinite = try !outer.join()
+    if meetings.team.leads {
+      arena.own.pointee.skipped = coordinator.skipped
+      arena.own.pointee.updates = coordinator.updates
+    }
+    try memory.gatherStatuses()
+    if meetings.team.leads {
+      let votes = arena.votes(of: 0..<group.size)
+      coordinator.join(
+        skipped: votes.skipped, updates: votes.updates, hasNonFinite: votes.hasNonFinite,
+        wantsStop: votes.wantsStop)
+    }
+    if group.isFirst { board.pointee.conclusion = coordinator.directive(step: step - 1) }
+    try memory.publishDirective()
+    return board.pointee.conclusion
   }
 
   private func evaluate() throws -> Verdict {
     let evaluation = try evaluator.evaluate(rows.validation)
     let average = try evaluateAverage(rows.validation)
-    if let journal {
+    if meetings.team.leads {
       let decision = coordinator.observe(evaluation, step: step)
       board.pointee.verdict = Verdict(saves: decision.saves, stops: decision.stops)
-      journal.didEvaluate(evaluation, average: average, step: step)
     }
+    journal?.didEvaluate(evaluation, average: average, step: step)
     try memory.publishDirective()
     return board.pointee.verdict
   }
@@ -230,24 +263,5 @@ package final class Trainer {
       try checkpointer.checkOutcome()
     }
     return code
-  }
-}
-
-extension NodeArena {
-  /// What the ranks of the run say about the step. Valid between the step's meetings.
-  func votes() -> (
-    hasNonFinite: Bool, wantsStop: Bool, computeNanoseconds: UInt64, slowest: Int
-  ) {
-    var result = (hasNonFinite: false, wantsStop: false, computeNanoseconds: UInt64(0), slowest: 0)
-    for rank in 0..<rankCount {
-      let status = statuses[rank]
-      result.hasNonFinite = result.hasNonFinite || status.hasNonFinite
-      result.wantsStop = result.wantsStop || status.wantsStop
-      if status.computeNanoseconds > result.computeNanoseconds {
-        result.computeNanoseconds = status.computeNanoseconds
-        result.slowest = rank
-      }
-    }
-    return result
   }
 }

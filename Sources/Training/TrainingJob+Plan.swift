@@ -30,8 +30,13 @@ extension TrainingJob {
 
   struct Built {
     let plans: PlanCache
+    /// Of the whole run.
     let division: WorkDivision
+    /// Who takes a step together.
+    let team: StepTeam
     let optimizer: any Optimizer
+    /// Of outer steps, where there are any.
+    let outer: (any Optimizer)?
     let rules: UpdateRules
     let sizes: NodeArena.Sizes
     let memory: MemoryPlan
@@ -75,34 +80,53 @@ extension TrainingJob {
     let division = WorkDivision(
       topology: group.topology, tree: tree, blocks: plans.layout.blocks.map(\.range),
       bucketElements: group.bucketElements(mebibytes: configuration.bucketMebibytes))
+    let team = try team(configuration, division)
     let optimizer = try OptimizerRegistry.make(
       configuration.optimizer ?? "adam", configuration.hyperParameters)
+    let outer = try configuration.makeOuterOptimizer()
     let rules = try UpdateRules(
       configuration, layout: plans.layout, weightDecay: optimizer.weightDecay)
     let sizes = NodeArena.Sizes(
       parameters: plans.layout.arenaCount,
       state: configuration.stateLayouts(
-        of: optimizer, division, node: group.nodeIndex, parameterCount: plans.layout.arenaCount),
-      gradientSlots: max(1, division.published(on: group.nodeIndex).count), leaves: tree.leafCount,
+        of: optimizer, team, outer: outer, division, node: group.nodeIndex,
+        parameterCount: plans.layout.arenaCount),
+      gradientSlots: max(1, team.division.published(on: team.node).count), leaves: tree.leafCount,
       blocks: plans.layout.blocks.count,
       chunks: evaluated.map { Evaluator.chunkCount($0, chunk: configuration.evaluationChunk) }.max()
         ?? 0,
-      buckets: division.buckets.count)
-    let reduction = group.topology.nodes[group.nodeIndex].map {
+      buckets: team.division.buckets.count)
+    let reduction = team.division.topology.nodes[team.node].map {
       GradientReducer.byteCount(
-        division, position: $0, parameters: plans.layout.arenaCount, mode: configuration.reduction,
+        team.division, position: $0, parameters: plans.layout.arenaCount,
+        mode: configuration.reduction,
         compression: configuration.compress, tensors: plans.layout.tensorShapes)
     }
+    let joining =
+      outer == nil ? 0 : OuterStep.byteCount(division, position: group.position)
     let memory = MemoryPlan(
-      rankBytes: plans.byteCount + (reduction.max() ?? 0),
+      rankBytes: plans.byteCount + (reduction.max() ?? 0) + joining,
       localRanks: group.node.size, windowBytes: sizes.byteCount,
       stagingBytes: needsStaging(configuration) && group.nodeIndex == 0
         ? CheckpointStaging.byteCount(sizes) : 0,
       dataBytes: data.description.byteCount)
     if group.node.rank == 0 { try memory.check() }
     return Built(
-      plans: plans, division: division, optimizer: optimizer, rules: rules, sizes: sizes,
-      memory: memory)
+      plans: plans, division: division, team: team, optimizer: optimizer, outer: outer,
+      rules: rules, sizes: sizes, memory: memory)
+  }
+
+  /// - Throws: `Failure.usage` where a host would have nothing to train on alone.
+  private func team(_ configuration: RunConfiguration, _ division: WorkDivision) throws -> StepTeam
+  {
+    if configuration.localSteps == 1 { return StepTeam(all: division, position: group.position) }
+    guard let team = StepTeam(hostOf: group.position, in: division) else {
+      throw Failure.usage(
+        "local-steps: host \(group.hosts[group.nodeIndex]) has none of the "
+          + "\(division.tree.leafCount) leaves of a step to train on",
+        remedy: "Set --logical-ranks to at least the number of ranks, \(group.size).")
+    }
+    return team
   }
 
   /// Whether checkpoints are written from a copy: while training goes on, or because no node has
@@ -123,8 +147,8 @@ extension TrainingJob {
 
   func makeTrainer(
     _ built: Built, configuration: RunConfiguration, data: LoadedData, memory: RunMemory,
-    reducer: GradientReducer, store: CheckpointStore, staging: CheckpointStaging?,
-    resumed: Resumed?, console: Console, writes: Bool
+    meetings: StepMeetings, reducer: GradientReducer, outer: OuterStep?, store: CheckpointStore,
+    staging: CheckpointStaging?, resumed: Resumed?, console: Console, writes: Bool
   ) throws -> Trainer {
     let trainCount = data.split.trainCount
     let sampler = EpochSampler(
@@ -167,7 +191,8 @@ extension TrainingJob {
         image: store.image(
           parameters: staging?.parameters ?? memory.arena.parameters,
           state: staging?.state ?? memory.arena.state),
-        keep: configuration.keep, keepEvery: keepEvery, firstStep: firstStep
+        keep: configuration.keep, keepEvery: keepEvery, roundSteps: configuration.localSteps,
+        firstStep: firstStep
       ) { step, coordinator in
         CheckpointState(
           step: step, epoch: step / sampler.stepsPerEpoch,
@@ -186,22 +211,28 @@ extension TrainingJob {
         limit: configuration.timeLimit.flatMap(JobEnd.parse), startedNanoseconds: started)
     }
     return Trainer(
-      group: group, memory: memory,
+      group: group, memory: memory, meetings: meetings,
       worker: LeafWorker(
-        arena: memory.arena, reducer: reducer, division: built.division, plans: built.plans,
+        arena: memory.arena, reducer: reducer, team: built.team, plans: built.plans,
         assembler: assembler, sampler: sampler, seed: configuration.seed),
       updater: SliceUpdater(
-        memory: memory, reducer: reducer, division: built.division, layout: built.plans.layout,
+        meetings: meetings, reducer: reducer, layout: built.plans.layout,
         optimizer: built.optimizer, rules: built.rules),
       replicas: ReplicaCheck(
-        group: group, arena: memory.arena, layout: built.plans.layout),
+        group: group, memory: memory, layout: built.plans.layout,
+        roundSteps: configuration.localSteps),
+      outer: outer,
       evaluator: Evaluator(
         memory: memory, group: group, plans: built.plans, assembler: assembler,
         chunkSize: configuration.evaluationChunk),
       rows: (.validation(data.split), .test(data.dataset)), coordinator: coordinator,
       stragglers: journal == nil || group.size == 1
         ? nil
-        : StragglerWatch(leaves: (0..<group.size).map { built.division.leaves(of: $0).count }),
+        // Of ranks that are not in the team nothing is known within a round.
+        : StragglerWatch(
+          leaves: (0..<group.size).map {
+            built.team.positions.contains($0) ? built.division.leaves(of: $0).count : 0
+          }),
       journal: journal, checkpointer: checkpointer, staging: staging, firstStep: firstStep)
   }
 }

@@ -57,6 +57,17 @@ extension TrainingJob {
           "\(name): the bits depend on the hosts and on when checkpoints are saved")
       }
     }
+    if configuration.localSteps > 1 {
+      let name = "local-steps \(configuration.localSteps)"
+      if group.nodeCount > 1 {
+        console.logger.warning(
+          "\(name): the bits depend on the hosts; loss and gradient norm are the first host's")
+      }
+      let steps = configuration.totalSteps(trainCount: trainCount)
+      if steps < configuration.localSteps {
+        console.logger.warning("\(name): the run has only \(steps), and one outer step at its end")
+      }
+    }
     let optimizer = configuration.optimizer ?? ""
     if optimizer == "rprop", configuration.batchCount(trainCount: trainCount) < trainCount {
       console.logger.warning(
@@ -193,7 +204,7 @@ extension TrainingJob {
         range: range.lowerBound - entry.offset..<range.upperBound - entry.offset,
         name: entry.parameter.name, seed: configuration.seed)
     }
-    try memory.shareSlices()
+    try memory.shareParameters()
     try group.onFirst {
       if let resumed {
         try store.load(

@@ -95,6 +95,8 @@ package struct TrainingJob {
     let data = try loadData(asked, standardization: resumed?.state.standardization)
     if let resumed { try compareData(data.description, with: resumed) }
     let configuration = try resolve(data.description, trainCount: data.split.trainCount)
+    group.watchdog.setLimits(
+      .init(fixed: configuration.hangTimeout, roundSteps: configuration.localSteps))
     if group.isFirst {
       try advise(configuration, trainCount: data.split.trainCount, console: console)
     }
@@ -113,26 +115,38 @@ package struct TrainingJob {
     }
     let memory = try RunMemory(
       arena: arena, division: built.division, group: group, policy: policy)
+    // A team of one host has nothing to move between hosts.
+    let meetings = StepMeetings(
+      arena: arena, team: built.team,
+      exchange: built.outer == nil
+        ? memory.exchange : try NodeExchange(hostOf: group, policy: policy))
     let reducer = GradientReducer(
-      arena: arena, division: built.division, exchange: memory.exchange,
-      position: group.position, mode: configuration.reduction,
+      arena: arena, division: built.team.division, exchange: meetings.exchange,
+      position: built.team.position, mode: configuration.reduction,
       compression: configuration.compress, tensors: built.plans.layout.tensorShapes)
     let folder =
       purpose == .train ? try openFolder(configuration, resumed: resumed) : RunFolder("(none)")
     let store = CheckpointStore(
       folder: folder, layout: built.plans.layout,
-      stateNames: configuration.stateNames(of: built.optimizer))
+      stateNames: configuration.stateNames(of: built.optimizer, outer: built.outer))
     let trainer: Trainer
+    let outer: OuterStep?
     do {
       let staging = try makeStaging(
         memory, configuration, writes: purpose == .train, resumed: resumed)
       try fillParameters(
         memory, built, configuration, store: store, staging: staging, resumed: resumed,
         console: console)
+      outer = built.outer.map {
+        OuterStep(
+          memory: memory, division: built.division, position: group.position,
+          layout: built.plans.layout, optimizer: $0,
+          learningRate: configuration.outerLearningRate)
+      }
       trainer = try makeTrainer(
-        built, configuration: configuration, data: data, memory: memory, reducer: reducer,
-        store: store, staging: staging, resumed: resumed, console: console,
-        writes: purpose == .train)
+        built, configuration: configuration, data: data, memory: memory, meetings: meetings,
+        reducer: reducer, outer: outer, store: store, staging: staging, resumed: resumed,
+        console: console, writes: purpose == .train)
     } catch {
       folder.discard()
       throw error
@@ -144,7 +158,8 @@ package struct TrainingJob {
       trainer: trainer, configuration: configuration,
       parameterCount: built.plans.layout.parameterCount,
       batchCount: configuration.batchCount(trainCount: data.split.trainCount), arena: arena,
-      folder: folder, reducer: reducer, plans: built.plans, startedNanoseconds: started)
+      folder: folder, reducer: reducer, outer: outer, plans: built.plans,
+      startedNanoseconds: started)
   }
 
   /// The configuration with everything filled in. Collective: every rank.
@@ -203,7 +218,13 @@ package struct TrainingJob {
     table.add(
       "ranks",
       "\(ranks), \(leaves) logical, \(configuration.threads ?? 1) thread(s) each, "
-        + "\(built.division.published(on: 0).count) gradient slots")
+        + "\(built.team.division.published(on: built.team.node).count) gradient slots")
+    if configuration.localSteps > 1 {
+      table.add(
+        "outer steps",
+        "every \(configuration.localSteps), rate \(Format.short(configuration.outerLearningRate)), "
+          + "Nesterov momentum \(Format.short(configuration.outerMomentum))")
+    }
     table.add("memory", "\(built.memory.description) (\(arena.backing.rawValue))")
     table.add("run", folder.path + (firstStep.map { ", continued after step \($0)" } ?? ""))
     for line in table.leftAligned { console.line(line) }
@@ -219,6 +240,7 @@ package struct PreparedRun {
   package let arena: NodeArena
   package let folder: RunFolder
   package let reducer: GradientReducer
+  package let outer: OuterStep?
   package let plans: PlanCache
   package let startedNanoseconds: UInt64
 }

@@ -60,18 +60,34 @@ extension RunConfiguration {
     parameterGroups + freeze.map { ParameterGroup(pattern: $0, isFrozen: true) }
   }
 
-  /// Names of the state arrays: the optimizer's, and the average of the parameters.
-  package func stateNames(of optimizer: any Optimizer) -> [String] {
-    optimizer.stateNames + (averages ? ["ema"] : [])
+  /// What moves the parameters where hosts that trained apart meet; nil where they never do.
+  /// - Throws: `Failure.usage`.
+  package func makeOuterOptimizer() throws -> (any Optimizer)? {
+    if localSteps == 1 { return nil }
+    var settings = HyperParameters()
+    settings[.momentum] = [outerMomentum]
+    return try OptimizerRegistry.make(outerMomentum == 0 ? "sgd" : "nesterov", settings)
   }
 
-  /// Where the state arrays lie on a node. The average of the parameters is evaluated, and so
-  /// whole on every node.
+  /// Names of the state arrays: the optimizer's, the average of the parameters, and the outer
+  /// optimizer's.
+  package func stateNames(
+    of optimizer: any Optimizer, outer: (any Optimizer)? = nil
+  ) -> [String] {
+    optimizer.stateNames + (averages ? ["ema"] : [])
+      + (outer?.stateNames.map { "outer_" + $0 } ?? [])
+  }
+
+  /// Where the state arrays lie on a node: what the ranks of a step update. The average of the
+  /// parameters is evaluated, and so whole on every node; outer steps are the whole run's.
   func stateLayouts(
-    of optimizer: any Optimizer, _ division: WorkDivision, node: Int, parameterCount: Int
+    of optimizer: any Optimizer, _ team: StepTeam, outer: (any Optimizer)?, _ run: WorkDivision,
+    node: Int, parameterCount: Int
   ) -> [StateLayout] {
-    let owned = StateLayout(division, node: node, parameterCount: parameterCount)
-    let whole = StateLayout(blocks: division.blocks, count: parameterCount)
+    let owned = StateLayout(team.division, node: team.node, parameterCount: parameterCount)
+    let whole = StateLayout(blocks: run.blocks, count: parameterCount)
+    let outerOwned = StateLayout(run, node: node, parameterCount: parameterCount)
     return optimizer.stateNames.map { _ in owned } + (averages ? [whole] : [])
+      + (outer?.stateNames.map { _ in outerOwned } ?? [])
   }
 }

@@ -264,6 +264,19 @@ struct TrainOptions: ParsableArguments {
       the bits of a run that saved at the same steps.
       """, valueName: "none|bf16|fp16|powersgd[:rank=r]"))
   var compress: String?
+  @Option(
+    help: ArgumentHelp(
+      """
+      For slow links: each host trains alone for N steps on its own share of the batches; then \
+      their mean change moves the parameters by an outer step (DiLoCo, arXiv 2311.08105). Default 1: \
+      every step is of all hosts. The bits then depend on the hosts, the loss shown is the first \
+      host's, and evaluations, checkpoints and stops wait for the next outer step.
+      """, valueName: "n"))
+  var localSteps: String?
+  @Option(help: "Learning rate of outer steps (default 0.7); 1 without momentum: the hosts' mean.")
+  var outerLr: String?
+  @Option(help: "Nesterov momentum of outer steps (default 0.9).")
+  var outerMomentum: String?
   @Option(help: "MiB of gradients that travel between hosts together (default 4).")
   var bucketMb: String?
   @Option(

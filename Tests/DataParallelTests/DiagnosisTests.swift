@@ -75,6 +75,11 @@ import Testing
     #expect(limits.end(.forward, medianStep: 0.1) == 120)
     #expect(limits.end(.reducing, medianStep: 3) == 300)
     #expect(limits.end(.saving, medianStep: 0.1) == 600)
+    let rounds = Watchdog.Limits(roundSteps: 500)
+    #expect(rounds.warning(.joining, medianStep: 0.1) == 50, "as long as a round")
+    #expect(rounds.end(.joining, medianStep: 0.1) == 250)
+    #expect(rounds.end(.reducing, medianStep: 0.1) == 120)
+    #expect(limits.end(.joining, medianStep: 3) == 300)
     #expect(Watchdog.Limits(fixed: 5).end(.loading, medianStep: 3) == 5)
   }
 }

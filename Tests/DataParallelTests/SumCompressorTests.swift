@@ -47,11 +47,11 @@ private final class Link {
     for (bucket, slices) in division.slices.enumerated() {
       for (receiver, owner) in served.enumerated() {
         let inbox = receivers[receiver].inbox(0, bucket: bucket)
-        inbox.copyMemory(from: sender.encode(sum: 0, bucket: bucket, receiver: receiver))
+        inbox.copyMemory(from: sender.message(sum: 0, bucket: bucket, receiver: receiver))
         for block in slices[owner] {
-          receivers[receiver].decode(block: block, bucket: bucket)
+          receivers[receiver].open(block: block, bucket: bucket)
           for (index, element) in Self.blocks[block].enumerated() {
-            result[element] = receivers[receiver].decoded[0].pointer[index]
+            result[element] = receivers[receiver].values(0, block: block, bucket: bucket)[index]
           }
         }
       }

@@ -36,6 +36,10 @@ import Training
   @Test func keepsTheLastTheBestAndMultiples() throws {
     #expect(
       Retention(last: 2, best: [3], every: 5).superfluous(Array(1...12)) == [1, 2, 4, 6, 7, 8, 9])
+    // Saved at multiples of 4: 8 and 12 are the first after 5 and 10.
+    #expect(
+      Retention(last: 1, best: [], every: 5, roundSteps: 4)
+        .superfluous(Array(stride(from: 4, through: 24, by: 4))) == [4])
     #expect(Retention(last: 1, best: [], every: nil).superfluous([1, 2]) == [1])
     #expect(Retention(last: 3, best: [], every: nil).superfluous([1, 2]) == [])
     for step in 1...6 { try sample.write(step, keep: 1, best: step < 2 ? [] : [2], every: 3) }

@@ -106,6 +106,52 @@ import Training
     #expect(coordinator.reason == .timeLimit)
   }
 
+  /// Hosts that train apart meet after every fourth step and after the last: nothing but that is a
+  /// moment to evaluate, save or stop.
+  @Test func whatFollowsWaitsForTheEndOfARound() throws {
+    let coordinator = try coordinator {
+      $0.localSteps = 4
+      $0.evalEvery = "7st"
+      $0.stopAfter = 17
+    }
+    #expect(steps(coordinator, \.endsRound) == [4, 8, 12, 16, 20, 24, 28, 30])
+    #expect(steps(coordinator, \.evaluates) == [8, 16, 24, 28, 30])
+    #expect(steps(coordinator, \.saves) == [12, 20, 30])
+    #expect(steps(coordinator, \.stops) == [20, 30])
+    #expect(try steps(self.coordinator(), \.endsRound) == Array(1...30))
+  }
+
+  /// What the hosts have to say acts where they meet.
+  @Test func hostsJoin() throws {
+    var coordinator = try coordinator {
+      $0.localSteps = 4
+      $0.maxSkipped = 3
+    }
+    coordinator.observe(step: 4, hasNonFinite: false, normIsFinite: true, wantsStop: false)
+    coordinator.join(skipped: 2, updates: 4, hasNonFinite: false, wantsStop: false)
+    #expect(coordinator.updates == 4 && coordinator.skipped == 2 && coordinator.reason == nil)
+    #expect(!coordinator.directive(step: 3).stops)
+    let (before, directive) = (coordinator, coordinator.directive(step: 3))
+    #expect(!coordinator.isWorthSaving(after: directive), "a host's gradients are not finite")
+    coordinator.join(skipped: 3, updates: 4, hasNonFinite: false, wantsStop: false)
+    #expect(coordinator.ending(step: 4) == (.diverged, 76))
+    coordinator = before
+    coordinator.join(skipped: 0, updates: 4, hasNonFinite: true, wantsStop: false)
+    #expect(coordinator.ending(step: 4) == (.diverged, 76))
+    coordinator = before
+    coordinator.join(skipped: 0, updates: 4, hasNonFinite: false, wantsStop: true)
+    let last = coordinator.directive(step: 3)
+    #expect(last.stops && last.saves)
+    #expect(coordinator.ending(step: 4) == (.signal, 75))
+  }
+
+  /// A host that cannot go on says so by a count, which is all that others hear of it.
+  @Test func anOverflowIsAllTheSkipsThereMayBe() throws {
+    var coordinator = try coordinator { $0.maxSkipped = 7 }
+    coordinator.observe(step: 1, hasNonFinite: false, normIsFinite: false, wantsStop: false)
+    #expect(coordinator.skipped == 7)
+  }
+
   @Test func divergesAfterTooManyBadSteps() throws {
     var coordinator = try coordinator { $0.maxSkipped = 3 }
     for step in 0..<8 {

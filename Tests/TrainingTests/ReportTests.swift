@@ -19,7 +19,9 @@ import Testing
     #expect(decoded["text"] == .text(awkward) && decoded["double"] == .number(0.1 + 0.2))
     #expect(decoded["nan"] == .text("nan") && decoded["up"] == .text("inf"))
     #expect(decoded["down"] == .text("-inf") && decoded["flag"] == .flag(true))
-    for value in randomValues(200, stream: 1) + [1e-45, 3.4028235e38, 1e16, -0.0, 1e-7] {
+    for value in randomValues(200, stream: 1) + [
+      Float.leastNonzeroMagnitude, 3.4028235e38, 1e16, -0.0, 1e-7,
+    ] {
       var line = JSONLine()
       line.add("v", value)
       let found = try JSONDecoder().decode([String: Float].self, from: Data(line.text.utf8))["v"]

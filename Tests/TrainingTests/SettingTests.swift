@@ -33,7 +33,8 @@ import Training
     "no-restore-best": "true",
     "log-every": "1", "eval-every": "500st", "eval-batch": "16777216", "progress": "off",
     "quiet": "true", "logical-ranks": "2x24", "threads": "3", "reduction": "fast",
-    "compress": "powersgd:rank=2", "bucket-mb": "25",
+    "compress": "powersgd:rank=2", "local-steps": "500", "outer-lr": "0.5",
+    "outer-momentum": "0.0", "bucket-mb": "25",
     "hang-timeout": "1.5",
     "expect-ranks": "8",
   ]
@@ -58,13 +59,14 @@ import Training
       "logical-ranks": ["0", "2x0", "x2", "2x3x4", "65537", "65536x65536", "-1"],
       "time-limit": ["0s", "-1h", "10", "min", "1e10s", "10minutes"],
       "checkpoint-mode": ["none"], "reduction": ["quick"],
-      "compress": ["fp8", "gzip"],
+      "compress": ["fp8", "gzip"], "outer-lr": positive, "outer-momentum": ["1", "-0.1", "inf"],
       "precision": ["fp16", "bfloat16"],
       "hang-timeout": ["0.5", "-1", "1e9", "inf"], "batch-size": whole + ["0"],
     ]
     for name in [
       "accumulate", "epochs", "steps", "max-skipped", "stop-after", "keep", "keep-best", "patience",
-      "log-every", "eval-batch", "threads", "bucket-mb", "expect-ranks",
+      "log-every", "eval-batch", "threads", "local-steps", "bucket-mb",
+      "expect-ranks",
     ] { bad[name] = whole + ["0"] }
     return bad
   }()

@@ -70,14 +70,23 @@ import Training
   @Test(arguments: [("5st", 5), ("5", 5), ("2ep", 20), ("0.5ep", 5), ("0.01ep", 1)])
   func steps(_ text: String, _ expected: Int) throws {
     let cadence = try Cadence(text, option: "log-every", stepsPerEpoch: 10)
-    let due = (1...40).filter { cadence.isDue(afterStep: $0, secondsSinceLast: 1e9) }
+    let due = (1...40).filter { cadence.isDue(afterStep: $0, since: $0 - 1, secondsSinceLast: 1e9) }
     #expect(due == Array(stride(from: expected, through: 40, by: expected)))
+  }
+
+  /// Asked for every fourth step only.
+  @Test func theNextChance() throws {
+    let cadence = try Cadence("5st", option: "log-every", stepsPerEpoch: 10)
+    let due = stride(from: 4, through: 40, by: 4).filter {
+      cadence.isDue(afterStep: $0, since: $0 - 4, secondsSinceLast: 0)
+    }
+    #expect(due == [8, 12, 16, 20, 28, 32, 36, 40])
   }
 
   @Test func minutes() throws {
     let cadence = try Cadence("1.5min", option: "checkpoint-every", stepsPerEpoch: 10)
-    #expect(!cadence.isDue(afterStep: 10, secondsSinceLast: 89.9))
-    #expect(cadence.isDue(afterStep: 3, secondsSinceLast: 90))
+    #expect(!cadence.isDue(afterStep: 10, since: 9, secondsSinceLast: 89.9))
+    #expect(cadence.isDue(afterStep: 3, since: 2, secondsSinceLast: 90))
   }
 
   @Test(arguments: [
@@ -91,6 +100,6 @@ import Training
 
   @Test func hugeIsNotACrash() throws {
     let cadence = try Cadence("1e12ep", option: "log-every", stepsPerEpoch: .max)
-    #expect(!cadence.isDue(afterStep: 1, secondsSinceLast: 0))
+    #expect(!cadence.isDue(afterStep: 1, since: 0, secondsSinceLast: 0))
   }
 }

@@ -1,4 +1,4 @@
-package import Basics
+import Basics
 import CKernels
 
 /// A node's sums of other ranks' slices in 16 bits a number, with error feedback; and those that
@@ -13,7 +13,7 @@ import CKernels
 /// Source: Seide, Fu, Droppo, Li, Yu, "1-Bit Stochastic Gradient Descent", Interspeech 2014;
 /// Karimireddy, Rebjock, Stich, Jaggi, arXiv 1901.09847. PyTorch calls such a thing a DDP
 /// communication hook (`bf16_compress_hook`, there without feedback).
-package final class SumCompressor {
+package final class SumCompressor: SumMessages {
   private let division: WorkDivision
   private let format: WireFormat
   private let layout: MessageLayout
@@ -24,7 +24,7 @@ package final class SumCompressor {
   private let errors: [AlignedBuffer<Float>]
   private let inboxes: [AlignedBuffer<UInt16>]
   /// The block at hand of each inbox, as floats.
-  package let decoded: [AlignedBuffer<Float>]
+  private let decoded: [AlignedBuffer<Float>]
   private let corrected: AlignedBuffer<Float>
   private let rounded: AlignedBuffer<Float>
 
@@ -58,9 +58,7 @@ package final class SumCompressor {
     return sumCount * layout.outgoingCount * 6 + inboxCount * layout.incomingCount * 2
   }
 
-  /// The message with sum number `sum` of a bucket to a rank that this one serves. It stays as it is
-  /// until the next step's.
-  package func encode(sum: Int, bucket: Int, receiver: Int) -> UnsafeRawBufferPointer {
+  package func message(sum: Int, bucket: Int, receiver: Int) -> UnsafeRawBufferPointer {
     let message = layout.outgoing[bucket][receiver]
     let words = outboxes[sum].pointer
     for block in message.slice {
@@ -74,7 +72,6 @@ package final class SumCompressor {
       UnsafeBufferPointer(rebasing: outboxes[sum].elements[layout.words(of: message)]))
   }
 
-  /// The step is not skipped: keeps what its messages left out. The sums are still what they were.
   package func keepErrors() {
     for messages in layout.outgoing {
       for message in messages {
@@ -93,24 +90,25 @@ package final class SumCompressor {
     }
   }
 
-  /// Begins anew: e = 0.
+  /// e = 0.
   package func forgetErrors() {
     for error in errors { error.elements.update(repeating: 0) }
   }
 
-  /// Where a sum of this rank's slice of `bucket` arrives.
   package func inbox(_ index: Int, bucket: Int) -> UnsafeMutableRawBufferPointer {
     let words = layout.words(of: layout.incoming[bucket])
     return UnsafeMutableRawBufferPointer(
       UnsafeMutableBufferPointer(rebasing: inboxes[index].elements[words]))
   }
 
-  /// Reads a block of this rank's slice of `bucket` out of every inbox, into `decoded`.
-  package func decode(block: Int, bucket: Int) {
+  package func open(block: Int, bucket: Int) {
     let start = layout.start(of: block, in: layout.incoming[bucket])
     for (inbox, values) in zip(inboxes, decoded) {
       format.decode(
         inbox.pointer + start, into: values.pointer, count: division.blocks[block].count)
     }
+  }
+  package func values(_ index: Int, block: Int, bucket: Int) -> UnsafeMutablePointer<Float> {
+    decoded[index].pointer
   }
 }

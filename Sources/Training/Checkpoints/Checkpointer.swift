@@ -27,6 +27,7 @@ final class Checkpointer {
   private let task = BackgroundTask<SaveReport>()
   private let keep: Int
   private let keepEvery: Int?
+  private let roundSteps: Int
   /// What is saved beside the tensors.
   private let state: (Int, Coordinator) -> CheckpointState
   /// Checkpoints after the one this run was resumed from: another branch, once this one has saved.
@@ -35,13 +36,15 @@ final class Checkpointer {
   private(set) var hasSaved = false
 
   init(
-    store: CheckpointStore, image: CheckpointImage, keep: Int, keepEvery: Int?, firstStep: Int,
+    store: CheckpointStore, image: CheckpointImage, keep: Int, keepEvery: Int?, roundSteps: Int,
+    firstStep: Int,
     state: @escaping (Int, Coordinator) -> CheckpointState
   ) {
     self.store = store
     self.image = image
     self.keep = keep
     self.keepEvery = keepEvery
+    self.roundSteps = roundSteps
     self.state = state
     abandoned = store.folder.steps().filter { $0 > firstStep }
   }
@@ -56,7 +59,8 @@ final class Checkpointer {
   /// - Parameter pausedSince: when the step loop stopped for this save (CLOCK_MONOTONIC).
   func start(step: Int, coordinator: Coordinator, pausedSince: UInt64) {
     let state = state(step, coordinator)
-    let retention = Retention(last: keep, best: state.best.map(\.step), every: keepEvery)
+    let retention = Retention(
+      last: keep, best: state.best.map(\.step), every: keepEvery, roundSteps: roundSteps)
     let branch = hasSaved ? [] : abandoned
     let (store, image) = (store, image)
     let pause = ck_monotonic_ns() - pausedSince

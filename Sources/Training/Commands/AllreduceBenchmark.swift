@@ -7,14 +7,14 @@ import Reports
 /// `bench allreduce`: the trainer's own reduction beside `MPI_Allreduce` and a memory copy, in one
 /// run and on the same bytes.
 ///
-/// What is measured is the product's path (`RunMemory`, `GradientReducer`), first with the result
+/// What is measured is the product's path (`StepMeetings`, `GradientReducer`), first with the result
 /// once a node, which is all that training needs, then with a copy of it in every rank's buffer,
 /// which is what MPI delivers. Every operand is written anew before each, as gradients are, or it
 /// would be in every cache already; the time of writing alone is taken off.
 package final class AllreduceBenchmark {
   private let group: RankGroup
   private let arena: NodeArena
-  private let memory: RunMemory
+  private let meetings: StepMeetings
   private let reducer: GradientReducer
   private let division: WorkDivision
   private let slot: Int
@@ -56,9 +56,11 @@ package final class AllreduceBenchmark {
     }
     let policy = WaitPolicy(group: group, cores: try Affinity(group).nodeCores)
     arena = try group.agree { try NodeArena(group: group, sizes: sizes, policy: policy) }
-    memory = try RunMemory(arena: arena, division: division, group: group, policy: policy)
+    meetings = StepMeetings(
+      arena: arena, team: StepTeam(all: division, position: group.position),
+      exchange: try NodeExchange(group: group, policy: policy))
     reducer = GradientReducer(
-      arena: arena, division: division, exchange: memory.exchange, position: group.position)
+      arena: arena, division: division, exchange: meetings.exchange, position: group.position)
     slot = division.firstSlot(of: group.position)
     buffer = AlignedBuffer(count: count)
   }
@@ -70,7 +72,7 @@ package final class AllreduceBenchmark {
   /// Measures. Collective; the same line on every rank.
   /// - Throws: `Failure.internalError` where a sum is wrong.
   package func measure() throws -> String {
-    let (memory, reducer) = (memory, reducer)
+    let (meetings, reducer) = (meetings, reducer)
     let (parameters, target, count) = (arena.parameters, buffer.pointer, buffer.count)
     let own = arena.gradientSlots[slot]
     let operand = buffer.elements
@@ -79,7 +81,7 @@ package final class AllreduceBenchmark {
     let add = buffer.byteCount > AllreduceBenchmark.cachedBytes ? ck_add_streaming : ck_add
     func reduce(into targets: [UnsafeMutablePointer<Float>]) throws {
       try reducer.publishSlots()
-      try memory.gatherVotes()
+      try meetings.gatherVotes()
       try reducer.reduceSlices(keeps: false) { _, range, addition in
         for target in targets {
           let result = target + range.lowerBound
@@ -90,9 +92,9 @@ package final class AllreduceBenchmark {
           }
         }
       } didFinish: {
-        try memory.startSharingParameters(bucket: $0)
+        try meetings.startSharingParameters(bucket: $0)
       }
-      try memory.gatherParameters()
+      try meetings.gatherParameters()
     }
     let onceANode = [parameters]
     let inOwnToo = [parameters, target]

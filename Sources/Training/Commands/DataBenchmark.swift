@@ -17,7 +17,7 @@ package enum DataBenchmark {
     let run = try job.prepare(console: Console(mode: .off, isQuiet: true), purpose: .measure)
     let worker = run.trainer.worker
     // The first one touches the memory.
-    var samples = worker.assembleSamples(step: 0, position: group.position)
+    var samples = worker.assembleSamples(step: 0)
     let width = worker.featureCount
     let from = AlignedBuffer<Float>(count: max(1, samples * width))
     let to = AlignedBuffer<Float>(count: from.count)
@@ -27,7 +27,7 @@ package enum DataBenchmark {
     samples = 0
     let seconds = try slowest(group) {
       for step in 1...steps {
-        samples += worker.assembleSamples(step: step, position: group.position)
+        samples += worker.assembleSamples(step: step)
       }
     }
     let copySeconds = try slowest(group) {

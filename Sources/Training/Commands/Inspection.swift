@@ -39,8 +39,10 @@ package enum Inspection {
       blocks: plans.layout.blocks.map(\.range))
     let sizes = NodeArena.Sizes(
       parameters: plans.layout.arenaCount,
-      state: configuration.stateLayouts(
-        of: optimizer, division, node: 0, parameterCount: plans.layout.arenaCount),
+      state: try configuration.stateLayouts(
+        of: optimizer, StepTeam(all: division, position: 0),
+        outer: configuration.makeOuterOptimizer(), division, node: 0,
+        parameterCount: plans.layout.arenaCount),
       gradientSlots: division.published(on: 0).count, leaves: tree.leafCount,
       blocks: plans.layout.blocks.count, chunks: 1)
     let memory = MemoryPlan(

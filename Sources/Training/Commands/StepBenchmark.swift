@@ -29,7 +29,9 @@ package struct StepBenchmark {
   ) throws {
     var job = try TrainingJob(group: group, flags: flags, configurationFile: configurationFile)
     let steps = job.sources.configuration.steps ?? 300
-    let warmup = StepBenchmark.warmupSteps
+    // Whole rounds, so that those to come are measured from their beginning.
+    let round = job.sources.configuration.localSteps
+    let warmup = (StepBenchmark.warmupSteps + round - 1) / round * round
     try job.sources.apply("steps", "\(steps + warmup)", from: "bench step")
     let run = try job.prepare(console: Console(mode: .off, isQuiet: true), purpose: .measure)
     let status = run.arena.own
@@ -40,7 +42,7 @@ package struct StepBenchmark {
     }
     if profiles { run.plans.startTimes() }
     let assembled = run.trainer.worker.assemblyNanoseconds
-    let received = run.reducer.received
+    let received = run.received
     var compute: UInt64 = 0
     var wait: UInt64 = 0
     try group.world.barrier()
@@ -82,14 +84,22 @@ package struct StepBenchmark {
       "wait_ms=\(Format.fixed(self.wait * 1e3, 4))",
       "rss_mb=\(resident / 1024)", "startup_ms=\(Format.fixed(slowest, 1))",
     ]
-    let all = run.reducer.received.all - received.all
+    let all = run.received.all - received.all
     if all > 0 {
       // Of what came from other hosts: the share that was here when backward ended.
-      let hidden = Double(run.reducer.received.hidden - received.hidden) / Double(all)
+      let hidden = Double(run.received.hidden - received.hidden) / Double(all)
       words.append("hosts=\(group.nodeCount)")
       words.append("received_mb=\(Format.fixed(Double(all) / perStep / 1e6, 3))")
       words.append("hidden=\(Format.fixed(hidden, 3))")
     }
     line = words.joined(separator: " ")
+  }
+}
+
+extension PreparedRun {
+  /// Bytes of gradients, or of hosts' parameters and state, that came from other hosts so far, and
+  /// those that were here when backward ended.
+  fileprivate var received: (all: Int, hidden: Int) {
+    (reducer.received.all + (outer?.receivedBytes ?? 0), reducer.received.hidden)
   }
 }

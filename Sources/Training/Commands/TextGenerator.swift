@@ -1,7 +1,7 @@
 import Basics
 import CKernels
 import Datasets
-package import Graph
+import Graph
 import Models
 
 /// Continues a text with a trained language model, a token at a time.

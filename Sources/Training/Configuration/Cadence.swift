@@ -23,9 +23,10 @@ package enum Cadence: Sendable, Equatable {
   }
 
   /// Whether it is due after update number `step` (1 for the first).
-  package func isDue(afterStep step: Int, secondsSinceLast: Double) -> Bool {
+  /// - Parameter previous: the step after which that was asked before.
+  package func isDue(afterStep step: Int, since previous: Int, secondsSinceLast: Double) -> Bool {
     switch self {
-    case .steps(let count): step % count == 0
+    case .steps(let count): step / count > previous / count
     case .minutes(let minutes): secondsSinceLast >= minutes * 60
     }
   }

@@ -60,6 +60,17 @@ extension RunConfiguration {
         "compress \(compress): not together with reduction fast",
         remedy: "MPI adds float32 only: give one of the two.")
     }
+    if localSteps > 1 && (compress != .none || reduction == .fast) {
+      let other = compress != .none ? "compress \(compress)" : "reduction fast"
+      throw Failure.usage(
+        "local-steps \(localSteps): not together with \(other)",
+        remedy: "Hosts that train alone send no gradients: give one of the two.")
+    }
+    if localSteps > 1 && maxNorm != nil {
+      throw Failure.usage(
+        "local-steps \(localSteps): not together with max-norm",
+        remedy: "An outer step holds no rows to a norm: give one of the two.")
+    }
     if epochs == nil && steps == nil { result.epochs = isDigits ? 20 : 5 }
     // Of a text as many windows as make 4,096 tokens: memory goes by tokens.
     result.evalBatch =

@@ -89,6 +89,10 @@ package struct RunConfiguration: Sendable, Equatable {
   package var threads: Int?
   package var reduction = GradientReducer.Mode.canonical
   package var compress = Compression.none
+  /// Steps that each host trains alone between two outer steps; 1: every step is of all hosts.
+  package var localSteps = 1
+  package var outerLearningRate = 0.7
+  package var outerMomentum = 0.9
   package var bucketMebibytes = RankGroup.bucketMebibytes
   package var hangTimeout: Double?
   package var expectRanks: Int?

@@ -245,6 +245,9 @@ package struct Setting {
       Setting("compress", print: { $0.compress.description }) {
         $0.compress = try Compression(parsing: $1)
       },
+      count("local-steps", \.localSteps, 1...1_000_000),
+      number("outer-lr", \.outerLearningRate, "above 0, finite") { $0 > 0 && $0.isFinite },
+      number("outer-momentum", \.outerMomentum, "0 ≤ momentum < 1") { $0 >= 0 && $0 < 1 },
       count("bucket-mb", \.bucketMebibytes, 1...4096, free: true),
       optionalNumber("hang-timeout", \.hangTimeout, "1 or more seconds", free: true) {
         $0 >= 1 && $0 < 1e9

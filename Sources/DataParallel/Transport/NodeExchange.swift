@@ -1,3 +1,4 @@
+import Basics
 import CKernels
 import MPI
 
@@ -28,14 +29,15 @@ package struct SharedSection {
 /// node there is no peer, and every call here returns at once: the callers know no difference.
 /// What has arrived is seen by the other ranks of the node behind the next `NodeArena.barrier`.
 package final class NodeExchange {
-  private let group: RankGroup
   private let communicator: Communicator
   /// One rank of each node, in the order of the nodes, where all have equally many.
   private let lane: Communicator
   private let requests = RequestList()
   private let policy: WaitPolicy
   private let topology: Topology
-  var nodeIndex: Int { group.nodeIndex }
+  private let position: Int
+  let nodeIndex: Int
+  private let own: UnsafeMutablePointer<RankStatus>
   /// Above it lie the tags of gradient sums, one a bucket: they start at any time.
   static let sumTag = 1
   /// This rank's peer on every other node.
@@ -43,16 +45,34 @@ package final class NodeExchange {
   /// Positions of other nodes whose peer this rank is.
   let served: [Int]
 
-  /// Collective: every rank.
-  package init(group: RankGroup, policy: WaitPolicy) throws {
-    self.group = group
-    self.policy = policy
-    communicator = try group.world.duplicate()
-    lane = try group.world.split(color: group.node.rank, key: group.position)
-    let topology = group.topology
+  /// Between all hosts of the run. Collective: every rank.
+  package convenience init(group: RankGroup, policy: WaitPolicy) throws {
+    try self.init(
+      on: group.world, topology: group.topology, position: group.position, own: group.own,
+      policy: policy)
+  }
+
+  /// Within one host, where there is nothing to move. Collective: every rank of it.
+  package convenience init(hostOf group: RankGroup, policy: WaitPolicy) throws {
+    try self.init(
+      on: group.node, topology: Topology(ranksOnOneHost: group.node.size),
+      position: group.node.rank, own: group.own, policy: policy)
+  }
+
+  private init(
+    on world: borrowing Communicator, topology: Topology, position: Int,
+    own: UnsafeMutablePointer<RankStatus>, policy: WaitPolicy
+  ) throws {
     self.topology = topology
-    let position = group.position
-    let others = topology.nodes.indices.filter { $0 != group.nodeIndex }
+    self.position = position
+    self.own = own
+    self.policy = policy
+    let node = topology.node(of: position)
+    nodeIndex = node
+    communicator = try world.duplicate()
+    lane = try world.split(
+      color: position - topology.nodes[node].lowerBound, key: position)
+    let others = topology.nodes.indices.filter { $0 != node }
     peers = others.map { ($0, topology.peer(of: position, on: $0)) }
     served = topology.served(by: position)
   }
@@ -65,32 +85,52 @@ package final class NodeExchange {
 
   /// Starts to share; `wait` ends it. Collective, in the same order on every rank.
   package func startSharing(_ section: SharedSection) throws {
-    for position in served {
-      for range in section.owned[position] {
-        try receive(section.base, range, from: position)
+    for owner in served {
+      for range in section.owned[owner] {
+        try receive(section.base, range, from: owner)
       }
     }
     for peer in peers {
-      for range in section.owned[group.position] {
+      for range in section.owned[position] {
         try send(section.base, range, to: peer.position)
       }
     }
+  }
+
+  /// Every other node's copy of this rank's own bytes of `section` arrives in `inboxes`: one a peer,
+  /// range after range. Collective.
+  func gatherCopies(
+    of section: SharedSection, into inboxes: [AlignedBuffer<Float>]
+  ) throws {
+    for (peer, inbox) in zip(peers, inboxes) {
+      var place = UnsafeMutableRawPointer(inbox.pointer)
+      for range in section.owned[position] {
+        try receive(
+          into: UnsafeMutableRawBufferPointer(start: place, count: range.count),
+          from: peer.position, tag: 0, list: requests)
+        place += range.count
+      }
+    }
+    for owner in served {
+      for range in section.owned[owner] { try send(section.base, range, to: owner) }
+    }
+    try wait()
   }
 
   /// Every rank's own bytes of `section` reach the first node. Collective.
   /// - Parameter target: where they are to lie there, if not in `section` itself.
   package func collect(_ section: SharedSection, into target: SharedSection? = nil) throws {
     let whole = target ?? section
-    if group.nodeIndex == 0 {
-      for position in served {
-        for range in whole.owned[position] {
-          try receive(whole.base, range, from: position)
+    if nodeIndex == 0 {
+      for owner in served {
+        for range in whole.owned[owner] {
+          try receive(whole.base, range, from: owner)
         }
       }
       copyOwn(from: section, to: whole)
     } else {
-      for range in section.owned[group.position] {
-        try send(section.base, range, to: topology.peer(of: group.position, on: 0))
+      for range in section.owned[position] {
+        try send(section.base, range, to: topology.peer(of: position, on: 0))
       }
     }
     try wait()
@@ -100,16 +140,16 @@ package final class NodeExchange {
   /// - Parameter source: where they lie there, if not in `section` itself.
   package func fetch(_ section: SharedSection, from source: SharedSection? = nil) throws {
     let whole = source ?? section
-    if group.nodeIndex == 0 {
-      for position in served {
-        for range in whole.owned[position] {
-          try send(whole.base, range, to: position)
+    if nodeIndex == 0 {
+      for owner in served {
+        for range in whole.owned[owner] {
+          try send(whole.base, range, to: owner)
         }
       }
       copyOwn(from: whole, to: section)
     } else {
-      for range in section.owned[group.position] {
-        try receive(section.base, range, from: topology.peer(of: group.position, on: 0))
+      for range in section.owned[position] {
+        try receive(section.base, range, from: topology.peer(of: position, on: 0))
       }
     }
     try wait()
@@ -118,7 +158,7 @@ package final class NodeExchange {
   /// This rank's bytes within its node.
   private func copyOwn(from source: SharedSection, to target: SharedSection) {
     if source.base == target.base { return }
-    for (from, to) in zip(source.owned[group.position], target.owned[group.position]) {
+    for (from, to) in zip(source.owned[position], target.owned[position]) {
       (target.base + to.lowerBound).copyMemory(
         from: source.base + from.lowerBound, byteCount: from.count)
     }
@@ -157,12 +197,13 @@ package final class NodeExchange {
   ///   - result: where the sum is to lie on that rank.
   ///   - list: what is complete there when the sum is.
   func startSum(
-    _ values: UnsafeBufferPointer<Float>, on node: Int, into result: UnsafeMutablePointer<Float>,
+    _ values: UnsafeBufferPointer<Float>, on node: Int, into result: UnsafeMutableRawBufferPointer,
     list: RequestList
   ) throws {
-    let isRoot = node == group.nodeIndex
+    let isRoot = node == nodeIndex
     try (isRoot ? list : requests).sum(
-      values, into: isRoot ? result : nil, root: node, on: lane)
+      values, into: isRoot ? result.baseAddress?.assumingMemoryBound(to: Float.self) : nil,
+      root: node, on: lane)
   }
 
   /// Lets MPI work on what is under way.
@@ -178,7 +219,7 @@ package final class NodeExchange {
     // On one node a clock's look is what a small step would notice.
     if list.isEmpty { return }
     let start = ck_monotonic_ns()
-    defer { group.own.pointee.waitNanoseconds &+= ck_monotonic_ns() - start }
+    defer { own.pointee.waitNanoseconds &+= ck_monotonic_ns() - start }
     try policy.wait { try list.areComplete() }
   }
 }

@@ -1,0 +1,210 @@
+import Foundation
+import Testing
+
+extension Integration {
+  /// Hosts that train apart and meet now and then.
+  @Suite(.enabled(if: Hosts.arePermitted, "namespaces are not permitted here: one host only"))
+  struct OuterStepTests {
+    let folder: TemporaryFolder
+
+    init() throws { folder = try TemporaryFolder(isOnDisk: true) }
+
+    private static let recipe = ["--threads", "1", "--logical-ranks", "8", "--quiet"]
+
+    /// Linear regression on 8 rows, of which each of two hosts has its own 4, against the formula of
+    /// arXiv 2311.08105 in double.
+    @Test func `Two hosts follow the paper`() throws {
+      let rows = (0..<8).map { row in
+        let x = [Double(row * 5 % 7) / 4 - 0.5, Double(row * 3 % 8) / 8]
+        return (x: x, y: 1.5 * x[0] - 0.5 * x[1] + (row < 4 ? 0.25 : -1))
+      }
+      let table = try folder.write(
+        "table.csv",
+        "a,b,y\n" + rows.map { "\($0.x[0]),\($0.x[1]),\($0.y)\n" }.joined())
+      let recipe =
+        ["--data", table, "--target", "y", "--model", "linear", "--val-fraction", "0"]
+        + ["--batch-size", "full", "--no-shuffle", "--logical-ranks", "2", "--threads", "1"]
+        + ["--task", "regression"]
+        + ["--optimizer", "momentum", "--momentum", "0.5", "--quiet"]
+      // A rate at which nothing moves shows where the run begins.
+      let still = folder.run("still")
+      try IntegrationTests.run(
+        ranks: 1, expecting: 0, recipe + ["--steps", "1", "--lr", "1e-30"] + still.option)
+      let begin = try parameters(still.model)
+
+      let (steps, length, rate, outerRate, outerMomentum) = (7, 3, 0.05, 0.6, 0.8)
+      var hosts = Array(repeating: begin, count: 2)
+      var buffers = Array(repeating: [0.0, 0, 0], count: 2)
+      var (shared, velocity) = (begin, [0.0, 0, 0])
+      for step in 1...steps {
+        for host in 0..<2 {
+          let own = rows[(4 * host)..<(4 * host + 4)]
+          var gradient = [0.0, 0, 0]
+          for row in own {
+            let inputs = row.x + [1]
+            let error = zip(inputs, hosts[host]).reduce(0) { $0 + $1.0 * $1.1 } - row.y
+            for index in 0..<3 { gradient[index] += 2 * error * inputs[index] / 4 }
+          }
+          for index in 0..<3 {
+            buffers[host][index] = 0.5 * buffers[host][index] + gradient[index]
+            hosts[host][index] -= rate * buffers[host][index]
+          }
+        }
+        guard step % length == 0 || step == steps else { continue }
+        for index in 0..<3 {
+          let change = shared[index] - (hosts[0][index] + hosts[1][index]) / 2
+          velocity[index] = outerMomentum * velocity[index] + change
+          shared[index] -= outerRate * (change + outerMomentum * velocity[index])
+          buffers[0][index] = (buffers[0][index] + buffers[1][index]) / 2
+        }
+        buffers[1] = buffers[0]
+        hosts = [shared, shared]
+      }
+
+      let pair = try Hosts([1, 1])
+      let run = folder.run("run")
+      try IntegrationTests.run(
+        ranks: 2, expecting: 0,
+        recipe + run.option + ["--steps", "\(steps)", "--lr", "\(rate)"]
+          + ["--local-steps", "\(length)", "--outer-lr", "\(outerRate)"]
+          + ["--outer-momentum", "\(outerMomentum)"],
+        prefix: pair.prefix)
+      let optimizer = run.path + "/latest/optimizer.safetensors"
+      for (name, values, expected) in [
+        ("parameters", try parameters(run.model), shared),
+        ("momentum", try parameters(optimizer, "momentum_buffer."), buffers[0]),
+        ("outer momentum", try parameters(optimizer, "outer_momentum_buffer."), velocity),
+      ] {
+        let error = zip(values, expected).map { abs($0 - $1) }.max() ?? 1
+        #expect(error <= 1e-5 * (expected.map(abs).max() ?? 0), "\(name): \(values) \(expected)")
+      }
+    }
+
+    /// Of the linear model: two weights and the bias.
+    private func parameters(_ path: String, _ prefix: String = "") throws -> [Double] {
+      let tensors = try Weights(path).tensors
+      return try ["weight", "bias"].flatMap { name in
+        try #require(tensors[prefix + name], "\(tensors.keys)").values.map(Double.init)
+      }
+    }
+
+    /// One step of plain SGD each, and the mean of where they come to: that is data parallelism.
+    @Test func `The mean of one step is a step of all`() throws {
+      let hosts = try Hosts([2, 2])
+      let recipe =
+        Self.recipe + ["--steps", "1", "--optimizer", "sgd", "--lr", "0.5"]
+        + ["--outer-lr", "1", "--outer-momentum", "0"]
+      let (together, apart) = (folder.run("together"), folder.run("apart"))
+      try IntegrationTests.run(
+        ranks: 4, expecting: 0, recipe + together.option, prefix: hosts.prefix)
+      try IntegrationTests.run(
+        ranks: 4, expecting: 0, recipe + ["--local-steps", "2"] + apart.option,
+        prefix: hosts.prefix)
+      let expected = try Weights(together.model).tensors
+      for (name, tensor) in try Weights(apart.model).tensors {
+        let values = try #require(expected[name]?.values)
+        let error = difference(tensor.values, values).map(abs).max() ?? 0
+        // Roundings of weights, and of their differences.
+        #expect(error <= 1e-6 * (values.map(abs).max() ?? 0), "\(name): \(error)")
+      }
+    }
+
+    /// The leaves of a host are the same, whatever ranks it has; running statistics and random
+    /// numbers too.
+    @Test(arguments: [
+      "--clip-norm 0.5 --ema", "--optimizer lamb --model NORM",
+    ])
+    func `Ranks of the hosts change no bit`(options: String) throws {
+      let model = try folder.write(
+        "norm.yaml",
+        "layers:\n  - linear: 32\n  - batchnorm\n  - relu\n  - dropout: 0.2\n  - linear: 10\n")
+      let recipe =
+        Self.recipe + ["--epochs", "2", "--local-steps", "5"]
+        + options.replacing("NORM", with: model).split(separator: " ").map(String.init)
+      let (one, two) = (folder.run("one"), folder.run("two"))
+      let pair = try Hosts([1, 1])
+      try IntegrationTests.run(
+        ranks: 2, expecting: 0, recipe + one.option, prefix: pair.prefix)
+      let hosts = try Hosts([2, 2])
+      try IntegrationTests.run(
+        ranks: 4, expecting: 75, recipe + two.option + ["--stop-after", "21"], prefix: hosts.prefix)
+      #expect(two.steps == [25])
+      try IntegrationTests.run(
+        ranks: 4, expecting: 0, two.option + ["--resume", "latest", "--quiet"],
+        prefix: hosts.prefix)
+      for file in ["model.safetensors", "latest/optimizer.safetensors", "latest/state.json"] {
+        #expect(try two.digest(file) == one.digest(file), "\(file)")
+      }
+      let alone = folder.run("alone")
+      try IntegrationTests.run(ranks: 2, expecting: 0, recipe + alone.option)
+      #expect(try alone.digest() != one.digest(), "one host is another run")
+    }
+
+    @Test func `Training is as good`() throws {
+      let hosts = try Hosts([2, 1])
+      let run = folder.run("run")
+      // Past the comparison of the hosts' parameters at step 100.
+      let outcome = try IntegrationTests.run(
+        ranks: 3, expecting: 0,
+        Self.recipe + run.option + ["--epochs", "8", "--local-steps", "10"], prefix: hosts.prefix)
+      #expect(outcome.stderr.contains("local-steps 10: the bits depend on the hosts"))
+      let config = try String(contentsOfFile: run.path + "/config.yaml", encoding: .utf8)
+      #expect(config.contains("local-steps: 10\n") && config.contains("outer-lr: 0.7\n"))
+      #expect(try #require(run.metrics("eval").last).number("accuracy") > 0.85)
+      // The checkpoint is the whole run's: one host goes on with it.
+      try IntegrationTests.run(
+        ranks: 2, expecting: 0,
+        run.option + ["--resume", "latest", "--quiet", "--epochs", "9"])
+      #expect(try #require(run.metrics("eval").last).number("accuracy") > 0.85)
+    }
+
+    /// Parameters, and for Adam two arrays of state, once a round.
+    @Test func `Bytes come from other hosts once a round`() throws {
+      let hosts = try Hosts([1, 1])
+      func megabytes(_ options: String...) throws -> Double {
+        let outcome = try IntegrationTests.run(
+          ranks: 2, expecting: 0,
+          ["bench", "step", "--steps", "10", "--model", "mlp:500,500", "--threads", "1"] + options,
+          prefix: hosts.prefix)
+        let word = try #require(
+          outcome.stdout.firstMatch(of: /received_mb=([0-9.]+)/), "\(outcome)")
+        return try #require(Double(word.1))
+      }
+      let plain = try megabytes()
+      #expect(try abs(megabytes("--local-steps", "5") / plain - 3.0 / 5) < 0.01)
+      #expect(
+        try abs(megabytes("--local-steps", "5", "--optimizer", "sgd") / plain - 1.0 / 5) < 0.01)
+    }
+
+    @Test func `A host without leaves is refused`() throws {
+      let hosts = try Hosts([2, 1])
+      let outcome = try IntegrationTests.run(
+        ranks: 3, expecting: 64,
+        ["--logical-ranks", "2", "--local-steps", "5"] + folder.run("run").option,
+        prefix: hosts.prefix)
+      for words in ["local-steps: host n2 has none of the 2 leaves", "number of ranks, 3"] {
+        #expect(outcome.stderr.contains(words), "\(outcome)")
+      }
+    }
+
+    /// In the middle of a round of its host, and while the other waits for it.
+    @Test func `A stopped rank is named, a killed one ends the job`() throws {
+      let hosts = try Hosts([2, 2])
+      let recipe = HangTests.recipe + ["--local-steps", "100"]
+      for (rank, signal) in [(0, SIGSTOP), (3, SIGSTOP), (2, SIGKILL)] {
+        let run = folder.run("run-\(rank)")
+        let job = try Job(ranks: 4, recipe + run.option, prefix: hosts.prefix)
+        try job.wait { run.entries().contains("latest") }
+        let process = try #require(job.ranks.first { $0.rank == rank }).id
+        kill(process, signal)
+        let outcome = try job.finish(timeout: 20)
+        if signal == SIGSTOP {
+          #expect(outcome.code == 74, "\(outcome)")
+          #expect(outcome.stderr.contains("rank \(rank) (process \(process))"), "\(outcome)")
+        } else {
+          #expect(outcome.code == 137, "\(outcome)")
+        }
+      }
+    }
+  }
+}
