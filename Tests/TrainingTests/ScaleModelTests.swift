@@ -31,6 +31,12 @@ import Training
     #expect(abs(model(bandwidth: 1e9).step(hosts: 2) - (0.010 + 0.002 + 0.002 + 0.0005)) < 1e-9)
   }
 
+  @Test func theLargestTensorsProductHidesNothing() {
+    var wide = model(bandwidth: 1e8, parameters: 100_000_000)
+    wide.largest = 75_000_000
+    #expect(abs(wide.step(hosts: 2) - (0.010 + 2 - 0.010 * 2 / 3 / 4 + 2 + 0.0005)) < 1e-9)
+  }
+
   @Test func compressedSumsTakeTheirBytes() {
     // Of 400 MB of gradients 200 travel, half of them to the other host; parameters as before.
     var half = model(bandwidth: 1e8, parameters: 100_000_000)

@@ -12,6 +12,10 @@ package struct StepBenchmark {
   package let compute: Double
   package let wait: Double
   package let parameters: Int
+  /// Those of the largest tensor.
+  package let largestTensor: Int
+  /// Steps of a host between two exchanges.
+  package let localSteps: Int
   package let bucketMebibytes: Int
   /// How the run's gradients would reach other hosts.
   package let sums: ScaleModel.Sums
@@ -31,6 +35,7 @@ package struct StepBenchmark {
     let steps = job.sources.configuration.steps ?? 300
     // Whole rounds, so that those to come are measured from their beginning.
     let round = job.sources.configuration.localSteps
+    localSteps = round
     let warmup = (StepBenchmark.warmupSteps + round - 1) / round * round
     try job.sources.apply("steps", "\(steps + warmup)", from: "bench step")
     let run = try job.prepare(console: Console(mode: .off, isQuiet: true), purpose: .measure)
@@ -70,6 +75,7 @@ package struct StepBenchmark {
         kernels: run.plans.times)
       : nil
     parameters = run.parameterCount
+    largestTensor = run.plans.layout.tensorShapes.map(\.elements.count).max() ?? 0
     bucketMebibytes = run.configuration.bucketMebibytes
     let compression = run.configuration.compress
     let bytes = compression.sumBytes(
