@@ -20,7 +20,8 @@ enum Shell {
     let status = pclose(pipe)
     let output = String(decoding: bytes, as: UTF8.self)
     guard status == expected << 8 else {
-      let tail = output.split(separator: "\n").suffix(5).joined(separator: "\n    ")
+      // mpirun adds ten lines of its own to what a program said.
+      let tail = output.split(separator: "\n").suffix(15).joined(separator: "\n    ")
       let code = status & 0x7f == 0 ? "\((status >> 8) & 0xff)" : "signal \(status & 0x7f)"
       throw Failure.internalError("\(command)\n    ended with \(code):\n    \(tail)")
     }
