@@ -111,6 +111,17 @@ package struct WorkDivision: Sendable {
     return blocks[first].lowerBound..<blocks[last].upperBound
   }
 
+  /// Where the slices of `rank` begin when they lie one after another, a bucket each, and how many
+  /// elements they have together.
+  package func packedSlices(of rank: Int) -> (starts: [Int], count: Int) {
+    var count = 0
+    let starts = slices.map { slices in
+      defer { count += elements(of: slices[rank]).count }
+      return count
+    }
+    return (starts, count)
+  }
+
   /// The positions of leaf `leaf` in a batch of `count` samples: ⌊i·b/V⌋ ..< ⌊(i+1)·b/V⌋.
   package func samples(ofLeaf leaf: Int, batch count: Int) -> Range<Int> {
     let (place, all) = (leafPlace.first + leaf, leafPlace.of)

@@ -59,13 +59,10 @@ package final class OuterStep {
     // Its state begins as zeros: the first step is like every other.
     scalars = StepScalars(learningRate: learningRate)
     innerSlots = 0..<(arena.state.count - optimizer.stateNames.count)
-    var count = 0
-    starts = division.slices.map { slices in
-      defer { count += division.elements(of: slices[position]).count }
-      return count
-    }
-    start = AlignedBuffer(count: count)
-    inboxes = (1..<division.topology.nodes.count).map { _ in AlignedBuffer(count: count) }
+    let slices = division.packedSlices(of: position)
+    starts = slices.starts
+    start = AlignedBuffer(count: slices.count)
+    inboxes = (1..<division.topology.nodes.count).map { _ in AlignedBuffer(count: slices.count) }
     let longest = division.blocks.map(\.count).max() ?? 1
     difference = AlignedBuffer(count: longest)
     sum = AlignedBuffer(count: longest)
@@ -79,8 +76,7 @@ package final class OuterStep {
 
   /// Private bytes of a rank.
   static func byteCount(_ division: WorkDivision, position: Int) -> Int {
-    let own = division.slices.reduce(0) { $0 + division.elements(of: $1[position]).count }
-    return own * 4 * division.topology.nodes.count
+    division.packedSlices(of: position).count * 4 * division.topology.nodes.count
   }
 
   /// Joins the hosts. Collective: every rank, behind a meeting of each host's.

@@ -21,24 +21,14 @@ final class FloatMessages: SumMessages {
     self.position = position
     self.sums = sums
     served = division.topology.served(by: position)
-    let layout = FloatMessages.layout(division, position: position)
-    starts = layout.starts
-    inboxes = (0..<inboxCount).map { _ in AlignedBuffer(count: layout.count) }
-  }
-
-  /// Where a rank's slices begin, one after another, and how many elements they have together.
-  static func layout(_ division: WorkDivision, position: Int) -> (starts: [Int], count: Int) {
-    var count = 0
-    let starts = division.slices.map { slices in
-      defer { count += division.elements(of: slices[position]).count }
-      return count
-    }
-    return (starts, count)
+    let slices = division.packedSlices(of: position)
+    starts = slices.starts
+    inboxes = (0..<inboxCount).map { _ in AlignedBuffer(count: slices.count) }
   }
 
   /// Private bytes of a rank.
   static func byteCount(_ division: WorkDivision, position: Int, inboxCount: Int) -> Int {
-    inboxCount * layout(division, position: position).count * 4
+    inboxCount * division.packedSlices(of: position).count * 4
   }
 
   func message(sum: Int, bucket: Int, receiver: Int) -> UnsafeRawBufferPointer {
