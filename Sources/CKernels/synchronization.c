@@ -26,26 +26,34 @@ static inline void pause_core(void) {
 #endif
 }
 
-void ck_barrier_wait(ck_barrier *barrier, uint32_t participants,
-                     const ck_wait_policy *policy, uint64_t *polls) {
+uint32_t ck_barrier_arrive(ck_barrier *barrier, uint32_t participants) {
   uint32_t generation = __atomic_load_n(&barrier->generation, __ATOMIC_ACQUIRE);
   if (__atomic_add_fetch(&barrier->arrived, 1, __ATOMIC_ACQ_REL) == participants) {
     __atomic_store_n(&barrier->arrived, 0, __ATOMIC_RELAXED);
     __atomic_store_n(&barrier->generation, generation + 1, __ATOMIC_RELEASE);
-    return;
   }
+  return generation;
+}
+
+int ck_barrier_is_passed(const ck_barrier *barrier, uint32_t generation) {
+  return __atomic_load_n(&barrier->generation, __ATOMIC_ACQUIRE) != generation;
+}
+
+void ck_barrier_wait(ck_barrier *barrier, uint32_t participants,
+                     const ck_wait_policy *policy, uint64_t *polls) {
+  uint32_t generation = ck_barrier_arrive(barrier, participants);
   for (uint32_t i = 0; i < policy->spins; i++) {
-    if (__atomic_load_n(&barrier->generation, __ATOMIC_ACQUIRE) != generation) return;
+    if (ck_barrier_is_passed(barrier, generation)) return;
     pause_core();
   }
   for (uint32_t i = 0; i < policy->yields; i++) {
-    if (__atomic_load_n(&barrier->generation, __ATOMIC_ACQUIRE) != generation) return;
+    if (ck_barrier_is_passed(barrier, generation)) return;
     // Where others want the core, one of these takes milliseconds.
     __atomic_store_n(polls, *polls + 1, __ATOMIC_RELAXED);
     sched_yield();
   }
   struct timespec nap = {0, (long)policy->sleep_us * 1000};
-  while (__atomic_load_n(&barrier->generation, __ATOMIC_ACQUIRE) == generation) {
+  while (!ck_barrier_is_passed(barrier, generation)) {
     __atomic_store_n(polls, *polls + 1, __ATOMIC_RELAXED);
     nanosleep(&nap, 0);
   }

@@ -23,3 +23,4 @@ static inline void *dt_in_place(void) { return MPI_IN_PLACE; }
 static inline MPI_Status *dt_status_ignore(void) { return MPI_STATUS_IGNORE; }
 static inline MPI_Status *dt_statuses_ignore(void) { return MPI_STATUSES_IGNORE; }
 static inline int dt_any_source(void) { return MPI_ANY_SOURCE; }
+static inline int dt_any_tag(void) { return MPI_ANY_TAG; }

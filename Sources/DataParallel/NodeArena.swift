@@ -130,6 +130,9 @@ package final class NodeArena {
   private let barrierState: UnsafeMutablePointer<ck_barrier>
   let localRankCount: Int
   private var policy: WaitPolicy
+  /// What lets messages between nodes go on while this rank waits for its own node: MPI works only
+  /// within its calls, also on a message whose sending it calls complete. Nil on one node.
+  var progress: (() -> Void)?
 
   /// Collective: every rank of `group`.
   package init(group: RankGroup, sizes: Sizes, policy: WaitPolicy) throws {
@@ -172,7 +175,7 @@ package final class NodeArena {
   /// Waits for every rank of the node. Collective. All writes before are visible after.
   package func barrier() {
     let start = ck_monotonic_ns()
-    policy.wait(at: barrierState, ranks: localRankCount)
+    policy.wait(at: barrierState, ranks: localRankCount, meanwhile: progress)
     own.pointee.waitNanoseconds &+= ck_monotonic_ns() - start
   }
 

@@ -16,7 +16,17 @@ package struct WaitPolicy {
   }
 
   /// Waits until every rank of the node has come to `barrier`.
-  mutating func wait(at barrier: UnsafeMutablePointer<ck_barrier>, ranks: Int) {
+  /// - Parameter meanwhile: done between looks.
+  mutating func wait(
+    at barrier: UnsafeMutablePointer<ck_barrier>, ranks: Int, meanwhile: (() -> Void)?
+  ) {
+    if let meanwhile {
+      let generation = ck_barrier_arrive(barrier, UInt32(ranks))
+      return wait {
+        meanwhile()
+        return ck_barrier_is_passed(barrier, generation) != 0
+      }
+    }
     own.pointee.isPolling = true
     ck_barrier_wait(barrier, UInt32(ranks), &waits, &own.pointee.polls)
     own.pointee.isPolling = false

@@ -2,6 +2,13 @@ import COpenMPI
 
 /// Messages between two ranks (MPI 3.1, chapter 3).
 extension Communicator {
+  /// Lets MPI work on what is under way, as any call of it does: asks whether a message is there.
+  /// What fails is told by the call that waits for it.
+  package borrowing func progress() {
+    var flag: Int32 = 0
+    _ = MPI_Iprobe(dt_any_source(), dt_any_tag(), handle, &flag, dt_status_ignore())
+  }
+
   package borrowing func send<Element: MPIElement>(
     _ buffer: UnsafeBufferPointer<Element>, to destination: Int, tag: Int = 0
   ) throws(MPIError) {

@@ -47,6 +47,18 @@ extension Integration {
       }
     }
 
+    /// The one that serves three gets rid of its sums only while they, who wait for each other, let
+    /// MPI go on. Without that, two in five of these runs hung.
+    @Test func `Three ranks here, one there`() throws {
+      let hosts = try Hosts([3, 1])
+      let recipe = ["--model", "mlp:1500,1200", "--batch-size", "512", "--threads", "1", "--quiet"]
+      for number in 1...6 {
+        try IntegrationTests.run(
+          ranks: 4, expecting: 0, recipe + ["--steps", "2"] + folder.run("\(number)").option,
+          prefix: hosts.prefix)
+      }
+    }
+
     /// Sums in another order: other bits, and the same training.
     @Test func `MPI's own reduction`() throws {
       let recipe = Self.recipe + ["--clip-norm", "0.5"]

@@ -23,6 +23,11 @@ typedef struct {
 void ck_barrier_wait(ck_barrier *barrier, uint32_t participants, const ck_wait_policy *policy,
                      uint64_t *polls);
 
+/// The same in two steps, for who has other things to do meanwhile: arrives, and returns the
+/// generation that is passed when all have.
+uint32_t ck_barrier_arrive(ck_barrier *barrier, uint32_t participants);
+int ck_barrier_is_passed(const ck_barrier *barrier, uint32_t generation);
+
 /// Adds to a counter shared by processes; what was written before is visible to who reads it.
 void ck_add_release(uint64_t *place, uint64_t value);
 
