@@ -132,7 +132,7 @@ package final class NodeArena {
   private var policy: WaitPolicy
   /// What lets messages between nodes go on while this rank waits for its own node: MPI works only
   /// within its calls, also on a message whose sending it calls complete. Nil on one node.
-  var progress: (() -> Void)?
+  private let progress: (() -> Void)?
 
   /// Collective: every rank of `group`.
   package init(group: RankGroup, sizes: Sizes, policy: WaitPolicy) throws {
@@ -149,6 +149,7 @@ package final class NodeArena {
       (base + offset).assumingMemoryBound(to: Element.self)
     }
     barrierState = pointer(0, to: ck_barrier.self)
+    progress = group.nodeCount > 1 ? { [group] in group.world.progress() } : nil
     directiveBase = base + layout.directive
     statuses = group.statuses
     own = group.own

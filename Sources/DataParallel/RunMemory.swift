@@ -18,7 +18,6 @@ package final class RunMemory {
     self.arena = arena
     exchange = try NodeExchange(group: group, policy: policy)
     sections = RunSections(arena, division)
-    if exchange.hasPeers { arena.progress = { [exchange] in exchange.keepGoing() } }
   }
 
   /// What every rank says of itself is known to all.

@@ -209,9 +209,6 @@ package final class NodeExchange {
   /// Lets MPI work on what is under way.
   package func progress() throws { _ = try requests.areComplete() }
 
-  /// The same without an end of anything: for who waits for something else.
-  func keepGoing() { communicator.progress() }
-
   /// Waits until everything started has been sent and received.
   package func wait() throws { try wait(for: requests) }
 
