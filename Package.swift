@@ -54,7 +54,7 @@ let package = Package(
     // Mathematics: no target here knows MPI.
     .target(name: "CKernels"),
     .target(name: "CBuildInfo", cSettings: [.define("BUILD_COMMIT", to: "\"\(commit)\"")]),
-    library("Basics"),
+    library("Basics", ["CKernels"]),
     library("Graph", ["Basics", "CKernels", "COneDNN"]),
     library("Models", ["Basics", "Graph", yams]),
     library("Optimizers", ["Basics", "CKernels"]),

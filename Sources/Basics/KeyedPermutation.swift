@@ -1,3 +1,5 @@
+import CKernels
+
 /// A permutation of 0 ..< count that any rank evaluates at any index without storing it.
 ///
 /// A Feistel network on the smallest domain a·b ≥ count with nearly square sides, keyed by
@@ -8,14 +10,14 @@
 package struct KeyedPermutation: Sendable {
   package let count: Int
   private let keys: [UInt64]
-  private let lowBits: UInt64
-  private let highBits: UInt64
+  private let lowBits: UInt32
+  private let highBits: UInt32
 
   /// - Parameter stream: the epoch, or 0 where there is one permutation for the run.
   package init(count: Int, seed: UInt64, purpose: Philox.Purpose, stream: UInt64 = 0) {
     precondition(count >= 0)
     self.count = count
-    let bits = UInt64(max(2, Int.bitWidth - max(count - 1, 1).leadingZeroBitCount))
+    let bits = UInt32(max(2, Int.bitWidth - max(count - 1, 1).leadingZeroBitCount))
     lowBits = bits / 2
     highBits = bits - bits / 2
     let random = Philox(seed: seed, purpose: purpose, stream: stream)
@@ -27,30 +29,17 @@ package struct KeyedPermutation: Sendable {
 
   /// The image of `index`; a bijection of 0 ..< count. Complexity: O(1) expected.
   package func callAsFunction(_ index: Int) -> Int {
-    precondition(index >= 0 && index < count, "index outside the permutation")
     var value = UInt64(index)
-    repeat { value = permuteOnce(value) } while value >= UInt64(count)
+    withUnsafeMutablePointer(to: &value) {
+      apply(to: UnsafeMutableBufferPointer(start: $0, count: 1))
+    }
     return Int(value)
   }
 
-  private func permuteOnce(_ value: UInt64) -> UInt64 {
-    // Unbalanced halves swap their widths each round; eight rounds bring them back.
-    var (leftBits, rightBits) = (highBits, lowBits)
-    var left = value >> lowBits
-    var right = value & (1 << lowBits - 1)
-    for key in keys {
-      let mixed = KeyedPermutation.mix(right ^ key) & (1 << leftBits - 1)
-      (left, right) = (right, left ^ mixed)
-      (leftBits, rightBits) = (rightBits, leftBits)
-    }
-    return left << rightBits | right
-  }
-
-  /// The finalizer of SplitMix64: every input bit reaches every output bit.
-  private static func mix(_ input: UInt64) -> UInt64 {
-    var value = input &+ 0x9E37_79B9_7F4A_7C15
-    value = (value ^ (value >> 30)) &* 0xBF58_476D_1CE4_E5B9
-    value = (value ^ (value >> 27)) &* 0x94D0_49BB_1331_11EB
-    return value ^ (value >> 31)
+  /// Each index becomes its image. Many at once cost a tenth of one by one.
+  package func apply(to indices: UnsafeMutableBufferPointer<UInt64>) {
+    precondition(indices.allSatisfy { $0 < UInt64(count) }, "index outside the permutation")
+    guard let start = indices.baseAddress else { return }
+    ck_permute(start, indices.count, UInt64(count), keys, lowBits, highBits)
   }
 }

@@ -43,6 +43,13 @@ package struct DataSplit: Sendable {
     return permutation?(validationCount + position) ?? position
   }
 
+  /// Positions in 0 ..< trainCount become rows of the training part.
+  package func mapToTrainRows(_ positions: UnsafeMutableBufferPointer<UInt64>) {
+    guard let permutation else { return }
+    for index in positions.indices { positions[index] += UInt64(validationCount) }
+    permutation.apply(to: positions)
+  }
+
   /// The row of `validationPart` at `position` in 0 ..< validationCount.
   package func validationRow(at position: Int) -> Int {
     precondition(position >= 0 && position < validationCount, "position outside validation")
@@ -65,9 +72,8 @@ package struct EpochOrder: Sendable {
       : nil
   }
 
-  /// The training position of the sample at `position` in 0 ..< count.
-  package func callAsFunction(_ position: Int) -> Int {
-    precondition(position >= 0 && position < count, "position outside the epoch")
-    return permutation?(position) ?? position
+  /// Positions in 0 ..< count of the epoch become training positions.
+  package func apply(to positions: UnsafeMutableBufferPointer<UInt64>) {
+    permutation?.apply(to: positions)
   }
 }

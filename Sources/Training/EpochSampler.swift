@@ -51,17 +51,36 @@ final class EpochSampler {
     return epochs * perEpoch + min(rest * batchCount, perEpoch)
   }
 
-  /// What stands at `position` of the batch.
-  func sample(_ batch: Batch, _ position: Int) -> BatchAssembler.Sample {
+  /// Finds what stands at `positions` of the batch.
+  func find(
+    _ positions: Range<Int>, of batch: Batch,
+    into samples: UnsafeMutableBufferPointer<BatchAssembler.Sample>
+  ) {
     if let windows, shuffles {
-      let words = Philox(seed: seed, purpose: .window, stream: UInt64(batch.step))
-        .block(UInt64(position))
-      let start = windows.start(random: UInt64(words.x) << 32 | UInt64(words.y))
-      return .window(start: start, step: batch.step, position: position)
+      let random = Philox(seed: seed, purpose: .window, stream: UInt64(batch.step))
+      for (index, position) in positions.enumerated() {
+        let words = random.block(UInt64(position))
+        let start = windows.start(random: UInt64(words.x) << 32 | UInt64(words.y))
+        samples[index] = .window(start: start, step: batch.step, position: position)
+      }
+      return
     }
-    let row = split.trainRow(at: batch.order(batch.start + position))
-    guard let windows else { return .row(row, .train) }
-    return .window(start: windows.start(row: row), step: batch.step, position: position)
+    withUnsafeTemporaryAllocation(of: UInt64.self, capacity: positions.count) { rows in
+      for (index, position) in positions.enumerated() {
+        rows[index] = UInt64(batch.start + position)
+      }
+      batch.order.apply(to: rows)
+      split.mapToTrainRows(rows)
+      for (index, position) in positions.enumerated() {
+        let row = Int(rows[index])
+        samples[index] =
+          if let windows {
+            .window(start: windows.start(row: row), step: batch.step, position: position)
+          } else {
+            .row(row, .train)
+          }
+      }
+    }
   }
 
   private func order(of epoch: Int) -> EpochOrder {

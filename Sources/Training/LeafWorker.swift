@@ -14,8 +14,11 @@ final class LeafWorker {
   private let seed: UInt64
   /// Spent on bringing the samples of leaves together so far.
   private(set) var assemblyNanoseconds: UInt64 = 0
-  /// The last samples found, on their way into the cache.
-  private var coming = Array(repeating: BatchAssembler.Sample.row(0, .train), count: 16)
+  /// Samples found at once, and how many of them are on their way into the cache at a time.
+  private static let (foundAtOnce, fetchedAhead) = (64, 16)
+  /// The last samples found: two turns' worth.
+  private let found = UnsafeMutableBufferPointer<BatchAssembler.Sample>.allocate(
+    capacity: 2 * foundAtOnce)
 
   init(
     arena: NodeArena, reducer: GradientReducer, team: StepTeam, plans: PlanCache,
@@ -29,6 +32,8 @@ final class LeafWorker {
     self.sampler = sampler
     self.seed = seed
   }
+
+  deinit { found.deallocate() }
 
   /// Fills this rank's gradient slots and leaf sums for update number `step`, and posts whether
   /// everything is finite. Returns the samples of the whole step, other teams' included.
@@ -82,15 +87,18 @@ final class LeafWorker {
   /// Copies a leaf's samples into the plan's features and targets. Their rows lie anywhere in
   /// memory: each is fetched while those before it are copied.
   private func assemble(_ samples: Range<Int>, of batch: EpochSampler.Batch) {
-    let ahead = coming.count
+    let (atOnce, ahead) = (LeafWorker.foundAtOnce, LeafWorker.fetchedAhead)
     for index in 0..<(samples.count + ahead) {
-      if index >= ahead {
-        assembler.copy(coming[index % ahead], to: index - ahead, of: plans)
-      }
       if index < samples.count {
-        let sample = sampler.sample(batch, samples.lowerBound + index)
-        assembler.prefetch(sample)
-        coming[index % ahead] = sample
+        if index % atOnce == 0 {
+          let positions = samples.dropFirst(index).prefix(atOnce)
+          let turn = found[(index % found.count)...].prefix(positions.count)
+          sampler.find(positions, of: batch, into: UnsafeMutableBufferPointer(rebasing: turn))
+        }
+        assembler.prefetch(found[index % found.count])
+      }
+      if index >= ahead {
+        assembler.copy(found[(index - ahead) % found.count], to: index - ahead, of: plans)
       }
     }
   }

@@ -23,6 +23,43 @@ import Testing
     }
   }
 
+  /// The network written out, one index at a time: the same order whoever computes it, and the
+  /// order that checkpoints of earlier versions go on with.
+  private func network(_ index: Int, count: Int, seed: UInt64, bits: Int) -> Int {
+    let random = Philox(seed: seed, purpose: .test)
+    var widths = (left: bits - bits / 2, right: bits / 2)
+    var value = UInt64(index)
+    repeat {
+      var (left, right) = (value >> widths.right, value & (1 << widths.right - 1))
+      for round in 0..<8 {
+        let words = random.block(UInt64(round))
+        var mixed = (right ^ (UInt64(words.x) << 32 | UInt64(words.y))) &+ 0x9E37_79B9_7F4A_7C15
+        mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
+        mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
+        mixed ^= mixed >> 31
+        (left, right) = (right, left ^ (mixed & (1 << widths.left - 1)))
+        widths = (widths.right, widths.left)
+      }
+      value = left << widths.right | right
+    } while value >= UInt64(count)
+    return Int(value)
+  }
+
+  @Test(arguments: [(1, 2), (5, 3), (1000, 10), (1025, 11), (60_000, 16), (200_000, 18)])
+  func manyAtOnceFollowTheNetwork(_ count: Int, bits: Int) {
+    let permutation = KeyedPermutation(count: count, seed: 5, purpose: .test)
+    // Lengths around a vector's and a chunk's, from different places.
+    for (start, length) in [(0, 1), (0, 7), (3, 9), (1, 64), (0, 65), (100, 1000)]
+    where start + length <= count {
+      var indices = (start..<start + length).map { UInt64($0) }
+      indices.withUnsafeMutableBufferPointer { permutation.apply(to: $0) }
+      let expected = (start..<start + length).map {
+        UInt64(network($0, count: count, seed: 5, bits: bits))
+      }
+      #expect(indices == expected)
+    }
+  }
+
   @Test func seedPurposeAndStreamChangeIt() {
     let permutations = [
       KeyedPermutation(count: 100, seed: 0, purpose: .split),

@@ -55,15 +55,31 @@ import Testing
     #expect(counts.allSatisfy { abs($0 - 1000) < 140 })
   }
 
+  private func order(_ order: EpochOrder) -> [Int] {
+    var positions = Array(0..<UInt64(order.count))
+    positions.withUnsafeMutableBufferPointer { order.apply(to: $0) }
+    return positions.map { Int($0) }
+  }
+
+  @Test func manyRowsAtOnceAreThoseOneByOne() throws {
+    for shuffle in [true, false] {
+      let split = try DataSplit(
+        trainRows: 1000, explicitValidationRows: 0, validationFraction: 0.1, seed: 3,
+        shuffle: shuffle)
+      var rows = Array(0..<UInt64(900))
+      rows.withUnsafeMutableBufferPointer { split.mapToTrainRows($0) }
+      #expect(rows.map { Int($0) } == (0..<900).map(split.trainRow))
+    }
+  }
+
   @Test func epochOrders() {
     let orders = (0..<3).map { epoch in
-      let order = EpochOrder(count: 500, seed: 7, epoch: epoch, shuffle: true)
-      return (0..<500).map { order($0) }
+      order(EpochOrder(count: 500, seed: 7, epoch: epoch, shuffle: true))
     }
     #expect(Set(orders).count == 3)
     #expect(orders.allSatisfy { $0.sorted() == Array(0..<500) })
     let plain = EpochOrder(count: 5, seed: 7, epoch: 1, shuffle: false)
-    #expect((0..<5).map { plain($0) } == [0, 1, 2, 3, 4])
+    #expect(order(plain) == [0, 1, 2, 3, 4])
   }
 }
 
