@@ -22,17 +22,19 @@ enum { TILE = 256, BLOCK = 64 };
 CK_INLINE ck_f16 masked(ck_f16 g, ck_f16 y) { return y <= 0.0f ? (ck_f16)0.0f : g; }
 
 // Adds `rows` rows of 16·vectors columns to totals, which stay in registers.
-CK_INLINE void sum_strip(int vectors, float *g, const float *y, double *totals, size_t rows,
-                         size_t columns) {
+CK_INLINE void sum_strip(int vectors, float *g, const float *y, uint16_t *halves, double *totals,
+                         size_t rows, size_t columns) {
   ck_f16 sum[8];
   for (int v = 0; v < vectors; v++) sum[v] = 0.0f;
   for (size_t r = 0; r < rows; r++)
     for (int v = 0; v < vectors; v++) {
-      ck_f16 value = ck_load16(g + r * columns + 16 * v);
+      const size_t place = r * columns + 16 * (size_t)v;
+      ck_f16 value = ck_load16(g + place);
       if (y) {
-        value = masked(value, ck_load16(y + r * columns + 16 * v));
-        ck_store16(g + r * columns + 16 * v, value);
+        value = masked(value, ck_load16(y + place));
+        ck_store16(g + place, value);
       }
+      if (halves) ck_store_bfloat16(halves + place, value);
       sum[v] += value;
     }
   for (int v = 0; v < vectors; v++)
@@ -40,37 +42,34 @@ CK_INLINE void sum_strip(int vectors, float *g, const float *y, double *totals, 
 }
 
 // The last columns, fewer than 16.
-CK_INLINE void sum_tail(float *g, const float *y, double *totals, size_t rows, size_t columns,
-                        size_t width) {
+CK_INLINE void sum_tail(float *g, const float *y, uint16_t *halves, double *totals, size_t rows,
+                        size_t columns, size_t width) {
   ck_f16 sum = 0.0f;
-  for (size_t r = 0; r < rows; r++) {
-    ck_f16 value = ck_load_tail(g + r * columns, width, 0);
+  for (size_t place = 0; place < rows * columns; place += columns) {
+    ck_f16 value = ck_load_tail(g + place, width, 0);
     if (y) {
-      value = masked(value, ck_load_tail(y + r * columns, width, 0));
-      ck_store_tail(g + r * columns, value, width);
+      value = masked(value, ck_load_tail(y + place, width, 0));
+      ck_store_tail(g + place, value, width);
     }
+    if (halves) ck_store_bfloat16_tail(halves + place, value, width);
     sum += value;
   }
   for (size_t l = 0; l < width; l++) totals[l] += (double)sum[l];
 }
 
-CK_INLINE void column_sums(float *g, const float *y, float *sums, size_t rows, size_t columns,
-                           int accumulate) {
+CK_INLINE void column_sums(float *g, const float *y, uint16_t *halves, float *sums, size_t rows,
+                           size_t columns, int accumulate) {
   for (size_t tile = 0; tile < columns; tile += TILE) {
     size_t width = columns - tile < TILE ? columns - tile : TILE;
     double totals[TILE] = {0};
     for (size_t r = 0; r < rows; r += BLOCK) {
-      size_t count = rows - r < BLOCK ? rows - r : BLOCK, c = 0;
-      float *place = g + r * columns + tile;
-      const float *result = y ? y + r * columns + tile : NULL;
-#define CK_STRIPS(vectors)                                                                         \
-  for (; c + 16 * (vectors) <= width; c += 16 * (vectors))                                         \
-  sum_strip(vectors, place + c, y ? result + c : NULL, totals + c, count, columns)
-      CK_STRIPS(8);
-      CK_STRIPS(1);
-#undef CK_STRIPS
-      if (c < width)
-        sum_tail(place + c, y ? result + c : NULL, totals + c, count, columns, width - c);
+      size_t count = rows - r < BLOCK ? rows - r : BLOCK, c = 0, place = r * columns + tile;
+#define CK_PLACES(start)                                                                           \
+  g + (start), y ? y + (start) : NULL, halves ? halves + (start) : NULL, totals + c, count, columns
+      for (; c + 128 <= width; c += 128) sum_strip(8, CK_PLACES(place + c));
+      for (; c + 16 <= width; c += 16) sum_strip(1, CK_PLACES(place + c));
+      if (c < width) sum_tail(CK_PLACES(place + c), width - c);
+#undef CK_PLACES
     }
     for (size_t c = 0; c < width; c++)
       sums[tile + c] = (float)(accumulate ? (double)sums[tile + c] + totals[c] : totals[c]);
@@ -81,9 +80,14 @@ CK_INLINE void column_sums(float *g, const float *y, float *sums, size_t rows, s
 CK_CLONES void ck_column_sums(float *g, const float *y, float *sums, size_t rows, size_t columns,
                               int accumulate) {
   if (y)
-    column_sums(g, y, sums, rows, columns, accumulate);
+    column_sums(g, y, NULL, sums, rows, columns, accumulate);
   else
-    column_sums(g, NULL, sums, rows, columns, accumulate);
+    column_sums(g, NULL, NULL, sums, rows, columns, accumulate);
+}
+
+CK_CLONES void ck_column_sums_rounding(const float *g, uint16_t *rounded, float *sums, size_t rows,
+                                       size_t columns, int accumulate) {
+  column_sums((float *)g, NULL, rounded, sums, rows, columns, accumulate);
 }
 
 CK_CLONES void ck_copy_rows(const float *restrict from, size_t from_stride, float *restrict to,

@@ -27,6 +27,11 @@ package enum Precision: String, Sendable, CaseIterable {
   package var portable: Precision { isNative ? self : .emulatedBfloat16 }
 }
 
+/// The memory as numbers of 16 bits.
+func halves(_ pointer: UnsafeMutablePointer<Float>) -> UnsafeMutablePointer<UInt16> {
+  UnsafeMutableRawPointer(pointer).assumingMemoryBound(to: UInt16.self)
+}
+
 /// An operand as a product takes it: where it lies, its type there, and the kernels that bring it.
 struct ProductOperand {
   let buffer: Buffer
@@ -46,9 +51,7 @@ extension Site {
     case .bfloat16:
       let rounded = scratch(bytes: 2 * count, during: during)
       let kernel = ClosureKernel([source, rounded]) { pointers in
-        pointers[1].withMemoryRebound(to: UInt16.self, capacity: count) {
-          ck_to_bfloat16(pointers[0], $0, count)
-        }
+        ck_to_bfloat16(pointers[0], halves(pointers[1]), count)
       }
       return ProductOperand(buffer: rounded, type: dnnl_bf16, preparation: [kernel])
     case .emulatedBfloat16:
@@ -58,5 +61,29 @@ extension Site {
       }
       return ProductOperand(buffer: rounded, type: dnnl_f32, preparation: [kernel])
     }
+  }
+
+  /// The gradient of a product's result as its backward products take it; its sum over all rows is
+  /// the gradient of the bias, found in the same pass where one rounds.
+  func upstreamOperand(
+    _ gradient: Buffer, in precision: Precision, bias: GradientTarget?
+  ) -> ProductOperand {
+    guard let bias else { return operand(gradient, in: precision, during: .backward) }
+    let (columns, accumulates): (Int, Int32) = (bias.buffer.count, bias.accumulates ? 1 : 0)
+    let rows = gradient.count / columns
+    if precision == .bfloat16 {
+      let rounded = scratch(bytes: 2 * gradient.count, during: .backward)
+      let kernel = ClosureKernel([gradient, rounded, bias.buffer]) { pointers in
+        ck_column_sums_rounding(
+          pointers[0], halves(pointers[1]), pointers[2], rows, columns, accumulates)
+      }
+      return ProductOperand(buffer: rounded, type: dnnl_bf16, preparation: [kernel])
+    }
+    let plain = operand(gradient, in: precision, during: .backward)
+    let sum = ClosureKernel([gradient, bias.buffer]) { pointers in
+      ck_column_sums(pointers[0], nil, pointers[1], rows, columns, accumulates)
+    }
+    return ProductOperand(
+      buffer: plain.buffer, type: plain.type, preparation: plain.preparation + [sum])
   }
 }
