@@ -16,60 +16,71 @@ CK_CLONES void ck_multiply(const float *a, const float *b, float *out, size_t n,
     for (size_t i = 0; i < n; i++) out[i] = a[i] * b[i];
 }
 
-enum { TILE = 256, BLOCK = 64 };
+enum { TILE = 1024, BLOCK = 64 };
 
 // The gradient through a ReLU, as `ck_relu_mask` has it.
 CK_INLINE ck_f16 masked(ck_f16 g, ck_f16 y) { return y <= 0.0f ? (ck_f16)0.0f : g; }
 
-// Adds `rows` rows of 16·vectors columns to totals, which stay in registers.
-CK_INLINE void sum_strip(int vectors, float *g, const float *y, uint16_t *halves, double *totals,
-                         size_t rows, size_t columns) {
-  ck_f16 sum[8];
-  for (int v = 0; v < vectors; v++) sum[v] = 0.0f;
-  for (size_t r = 0; r < rows; r++)
-    for (int v = 0; v < vectors; v++) {
-      const size_t place = r * columns + 16 * (size_t)v;
-      ck_f16 value = ck_load16(g + place);
+// The first n ≤ 16 of a row's last elements.
+CK_INLINE ck_f16 load_part(const float *from, size_t n) {
+  return n == 16 ? ck_load16(from) : ck_load_tail(from, n, 0);
+}
+
+CK_INLINE void store_part(float *to, ck_f16 value, size_t n) {
+  if (n == 16)
+    ck_store16(to, value);
+  else
+    ck_store_tail(to, value, n);
+}
+
+CK_INLINE void store_rounded_part(uint16_t *to, ck_f16 value, size_t n) {
+  if (n == 16)
+    ck_store_bfloat16(to, value);
+  else
+    ck_store_bfloat16_tail(to, value, n);
+}
+
+// Adds `rows` rows to `sums`, which has whole registers, one after another.
+CK_INLINE void add_rows(int rows, float *g, const float *y, uint16_t *rounded, float *sums,
+                        size_t width, size_t columns) {
+  for (size_t c = 0; c < width; c += 16) {
+    const size_t count = width - c < 16 ? width - c : 16;
+    ck_f16 sum = ck_load16(sums + c);
+    for (int r = 0; r < rows; r++) {
+      const size_t place = (size_t)r * columns + c;
+      ck_f16 value = load_part(g + place, count);
       if (y) {
-        value = masked(value, ck_load16(y + place));
-        ck_store16(g + place, value);
+        value = masked(value, load_part(y + place, count));
+        store_part(g + place, value, count);
       }
-      if (halves) ck_store_bfloat16(halves + place, value);
-      sum[v] += value;
+      if (rounded) store_rounded_part(rounded + place, value, count);
+      sum += value;
     }
-  for (int v = 0; v < vectors; v++)
-    for (int l = 0; l < 16; l++) totals[16 * v + l] += (double)sum[v][l];
-}
-
-// The last columns, fewer than 16.
-CK_INLINE void sum_tail(float *g, const float *y, uint16_t *halves, double *totals, size_t rows,
-                        size_t columns, size_t width) {
-  ck_f16 sum = 0.0f;
-  for (size_t place = 0; place < rows * columns; place += columns) {
-    ck_f16 value = ck_load_tail(g + place, width, 0);
-    if (y) {
-      value = masked(value, ck_load_tail(y + place, width, 0));
-      ck_store_tail(g + place, value, width);
-    }
-    if (halves) ck_store_bfloat16_tail(halves + place, value, width);
-    sum += value;
+    ck_store16(sums + c, sum);
   }
-  for (size_t l = 0; l < width; l++) totals[l] += (double)sum[l];
 }
 
-CK_INLINE void column_sums(float *g, const float *y, uint16_t *halves, float *sums, size_t rows,
+CK_INLINE void column_sums(float *g, const float *y, uint16_t *rounded, float *sums, size_t rows,
                            size_t columns, int accumulate) {
+  float block[TILE];
+  double totals[TILE];
   for (size_t tile = 0; tile < columns; tile += TILE) {
-    size_t width = columns - tile < TILE ? columns - tile : TILE;
-    double totals[TILE] = {0};
-    for (size_t r = 0; r < rows; r += BLOCK) {
-      size_t count = rows - r < BLOCK ? rows - r : BLOCK, c = 0, place = r * columns + tile;
-#define CK_PLACES(start)                                                                           \
-  g + (start), y ? y + (start) : NULL, halves ? halves + (start) : NULL, totals + c, count, columns
-      for (; c + 128 <= width; c += 128) sum_strip(8, CK_PLACES(place + c));
-      for (; c + 16 <= width; c += 16) sum_strip(1, CK_PLACES(place + c));
-      if (c < width) sum_tail(CK_PLACES(place + c), width - c);
-#undef CK_PLACES
+    const size_t width = columns - tile < TILE ? columns - tile : TILE;
+    memset(totals, 0, width * sizeof *totals);
+    for (size_t start = 0; start < rows; start += BLOCK) {
+      const size_t end = rows - start < BLOCK ? rows : start + BLOCK;
+      memset(block, 0, (width + 15) / 16 * 16 * sizeof *block);
+      size_t r = start;
+#define CK_ROWS(count)                                                                             \
+  for (size_t place; r + (count) <= end; r += (count)) {                                           \
+    place = r * columns + tile;                                                                    \
+    add_rows(count, g + place, y ? y + place : NULL, rounded ? rounded + place : NULL, block,      \
+             width, columns);                                                                      \
+  }
+      CK_ROWS(8)
+      CK_ROWS(1)
+#undef CK_ROWS
+      for (size_t c = 0; c < width; c++) totals[c] += (double)block[c];
     }
     for (size_t c = 0; c < width; c++)
       sums[tile + c] = (float)(accumulate ? (double)sums[tile + c] + totals[c] : totals[c]);

@@ -36,19 +36,19 @@ CK_INLINE void ck_store_tail(float *to, ck_f16 value, size_t n) {
   for (size_t l = 0; l < n; l++) to[l] = lanes[l];
 }
 
-// The bits of the nearest bfloat16, which are the upper half of a float's: half a unit of its last
-// place is added, less one bit where that place is even. A NaN becomes a quiet one, so that no
-// carry reaches its exponent.
+// The nearest bfloat16, which is the upper half of a float, in the lower half of each lane: half a
+// unit of its last place is added, less one bit where that place is even. A NaN becomes a quiet
+// one, so that no carry reaches its exponent.
 CK_INLINE ck_u16 ck_nearest_bfloat16(ck_f16 x) {
   ck_u16 bits;
   memcpy(&bits, &x, sizeof bits);
-  ck_u16 up = bits + 0x7fffu + (bits >> 16 & 1u);
-  return ((bits & 0x7fffffffu) > 0x7f800000u ? bits | 0x400000u : up) & 0xffff0000u;
+  ck_u16 upper = bits >> 16, nearest = (bits + 0x7fffu + (upper & 1u)) >> 16;
+  return x == x ? nearest : upper | 0x40u;
 }
 
 // `to` may lie where the values came from.
 CK_INLINE void ck_store_bfloat16(uint16_t *to, ck_f16 value) {
-  ck_h16 halves = __builtin_convertvector(ck_nearest_bfloat16(value) >> 16, ck_h16);
+  ck_h16 halves = __builtin_convertvector(ck_nearest_bfloat16(value), ck_h16);
   memcpy(to, &halves, sizeof halves);
 }
 
