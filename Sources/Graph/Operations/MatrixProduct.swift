@@ -40,19 +40,11 @@ package struct MatrixProduct: Operation {
     return Shape(x.extents.dropLast() + [weight[0]])
   }
 
-  /// Narrower layers stay float32: rounding their operands takes longer than bfloat16 saves.
-  private static let leastRoundedWidth = 32
-
-  /// In what operands are multiplied with a weight of this shape.
-  static func precision(weight: Shape, _ engine: ComputeEngine) -> Precision {
-    min(weight[0], weight[1]) < leastRoundedWidth ? .float32 : engine.precision
-  }
-
   package func compile(_ site: Site) throws -> CompiledOperation {
     let outputs = site.inputShapes[1][0]
     let inputs = site.inputShapes[1][1]
     let rows = site.outputShape.count / outputs
-    let precision = MatrixProduct.precision(weight: site.inputShapes[1], site.engine)
+    let precision = Precision.ofProducts(of: [inputs, outputs], site.engine)
     func x(_ during: Site.Scratch) -> ProductOperand {
       site.hasRoundedInput
         ? ProductOperand(buffer: site.inputs[0], type: dnnl_bf16, preparation: [])

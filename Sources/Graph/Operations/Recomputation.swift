@@ -30,7 +30,7 @@ struct Recomputation: Operation {
   /// Whether the first operation stores its result as the product takes it.
   private func roundsBetween(_ site: Site) -> Bool {
     first.canRoundResult
-      && MatrixProduct.precision(weight: site.inputShapes[firstCount], site.engine) == .bfloat16
+      && Precision.ofProducts(of: site.inputShapes[firstCount].extents, site.engine) == .bfloat16
   }
 
   func compile(_ site: Site) throws -> CompiledOperation {
