@@ -36,9 +36,9 @@ import Testing
         }
       }
     }
-    // bfloat16 has 8 bits: each operand is off by up to 2⁻⁹ of itself.
+    // bfloat16 has 8 bits: each of two operands is off by up to 2⁻⁸ of itself.
     let error = relativeError(run.gradient("weight").map(Double.init), expected)
-    #expect(error <= (precision == .float32 ? 1e-6 : 4e-3))
+    #expect(error <= (precision == .float32 ? 1e-6 : 8e-3))
 
     // Rows 2048 ..< 2304, then 1024 ..< 2048, then the rest, and nothing changes any more.
     let last = seen.map(\.from).filter { $0 <= 2048 * inputs }
