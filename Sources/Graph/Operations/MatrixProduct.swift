@@ -1,5 +1,5 @@
 package import Basics
-import CKernels
+import COneDNN
 
 /// y = act(x·Wᵀ + b): `[…, in]`, W `[out, in]`, b `[out]` → `[…, out]`.
 ///
@@ -40,9 +40,6 @@ package struct MatrixProduct: Operation {
     return Shape(x.extents.dropLast() + [weight[0]])
   }
 
-  /// Narrower layers stay float32: rounding their operands takes longer than bfloat16 saves.
-  private static let leastRoundedWidth = 32
-
   /// A quarter of 2048×2048. Measured, the four take as long as the whole, on one and two threads;
   /// of fewer rows than 256 they would not.
   private static let panelLength = 1 << 20
@@ -63,10 +60,11 @@ package struct MatrixProduct: Operation {
     let outputs = site.inputShapes[1][0]
     let inputs = site.inputShapes[1][1]
     let rows = site.outputShape.count / outputs
-    let isNarrow = min(inputs, outputs) < MatrixProduct.leastRoundedWidth
-    let precision = isNarrow ? .float32 : site.engine.precision
+    let precision = Precision.ofProducts(of: [inputs, outputs], site.engine)
     func x(_ during: Site.Scratch) -> ProductOperand {
-      site.operand(site.inputs[0], in: precision, during: during)
+      site.hasRoundedInput
+        ? ProductOperand(buffer: site.inputs[0], type: dnnl_bf16, preparation: [])
+        : site.operand(site.inputs[0], in: precision, during: during)
     }
     func weight(_ during: Site.Scratch) -> ProductOperand {
       site.operand(site.inputs[1], in: precision, during: during)
@@ -87,15 +85,9 @@ package struct MatrixProduct: Operation {
     if activation != nil {
       backward.append(reluMask(gradient: upstream, output: site.output))
     }
-    // First, since it lies behind the weight's gradient, which is then final as it is made.
-    if hasBias, let target = site.inputGradients[2] {
-      let accumulates: Int32 = target.accumulates ? 1 : 0
-      backward.append(
-        ClosureKernel([upstream, target.buffer]) { pointers in
-          ck_column_sums(pointers[0], nil, pointers[1], rows, outputs, accumulates)
-        })
-    }
-    let rounded = site.operand(upstream, in: precision, during: .backward)
+    // The bias's first: it lies behind the weight's, which is then final as it is made.
+    let rounded = site.upstreamOperand(
+      upstream, in: precision, bias: hasBias ? site.inputGradients[2] : nil)
     let dz = MatrixOperand(rounded, rows: rows, columns: outputs)
     backward += rounded.preparation
     var inputKernels: [any Kernel] = []
