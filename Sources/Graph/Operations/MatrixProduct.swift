@@ -1,5 +1,5 @@
 package import Basics
-import CKernels
+import COneDNN
 
 /// y = act(x·Wᵀ + b): `[…, in]`, W `[out, in]`, b `[out]` → `[…, out]`.
 ///
@@ -40,17 +40,15 @@ package struct MatrixProduct: Operation {
     return Shape(x.extents.dropLast() + [weight[0]])
   }
 
-  /// Narrower layers stay float32: rounding their operands takes longer than bfloat16 saves.
-  private static let leastRoundedWidth = 32
-
   package func compile(_ site: Site) throws -> CompiledOperation {
     let outputs = site.inputShapes[1][0]
     let inputs = site.inputShapes[1][1]
     let rows = site.outputShape.count / outputs
-    let isNarrow = min(inputs, outputs) < MatrixProduct.leastRoundedWidth
-    let precision = isNarrow ? .float32 : site.engine.precision
+    let precision = Precision.ofProducts(of: [inputs, outputs], site.engine)
     func x(_ during: Site.Scratch) -> ProductOperand {
-      site.operand(site.inputs[0], in: precision, during: during)
+      site.hasRoundedInput
+        ? ProductOperand(buffer: site.inputs[0], type: dnnl_bf16, preparation: [])
+        : site.operand(site.inputs[0], in: precision, during: during)
     }
     func weight(_ during: Site.Scratch) -> ProductOperand {
       site.operand(site.inputs[1], in: precision, during: during)
@@ -71,7 +69,8 @@ package struct MatrixProduct: Operation {
     if activation != nil {
       backward.append(reluMask(gradient: upstream, output: site.output))
     }
-    let rounded = site.operand(upstream, in: precision, during: .backward)
+    let rounded = site.upstreamOperand(
+      upstream, in: precision, bias: hasBias ? site.inputGradients[2] : nil)
     let dz = MatrixOperand(rounded, rows: rows, columns: outputs)
     backward += rounded.preparation
     var inputKernels: [any Kernel] = []
@@ -98,13 +97,6 @@ package struct MatrixProduct: Operation {
     // one adds to the first one's.
     let isOneTensor = site.inputGradients[0]?.buffer === site.inputGradients[1]?.buffer
     backward += isOneTensor ? inputKernels + weightKernels : weightKernels + inputKernels
-    if hasBias, let target = site.inputGradients[2] {
-      let accumulates: Int32 = target.accumulates ? 1 : 0
-      backward.append(
-        ClosureKernel([upstream, target.buffer]) { pointers in
-          ck_column_sums(pointers[0], nil, pointers[1], rows, outputs, accumulates)
-        })
-    }
     return CompiledOperation(forward: forward, backward: backward)
   }
 }
