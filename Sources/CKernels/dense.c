@@ -16,61 +16,71 @@ CK_CLONES void ck_multiply(const float *a, const float *b, float *out, size_t n,
     for (size_t i = 0; i < n; i++) out[i] = a[i] * b[i];
 }
 
-enum { TILE = 256, BLOCK = 64 };
+enum { TILE = 1024, BLOCK = 64 };
 
 // The gradient through a ReLU, as `ck_relu_mask` has it.
 CK_INLINE ck_f16 masked(ck_f16 g, ck_f16 y) { return y <= 0.0f ? (ck_f16)0.0f : g; }
 
-// Adds `rows` rows of 16·vectors columns to totals, which stay in registers.
-CK_INLINE void sum_strip(int vectors, float *g, const float *y, double *totals, size_t rows,
-                         size_t columns) {
-  ck_f16 sum[8];
-  for (int v = 0; v < vectors; v++) sum[v] = 0.0f;
-  for (size_t r = 0; r < rows; r++)
-    for (int v = 0; v < vectors; v++) {
-      ck_f16 value = ck_load16(g + r * columns + 16 * v);
+// The first n ≤ 16 of a row's last elements.
+CK_INLINE ck_f16 load_part(const float *from, size_t n) {
+  return n == 16 ? ck_load16(from) : ck_load_tail(from, n, 0);
+}
+
+CK_INLINE void store_part(float *to, ck_f16 value, size_t n) {
+  if (n == 16)
+    ck_store16(to, value);
+  else
+    ck_store_tail(to, value, n);
+}
+
+CK_INLINE void store_rounded_part(uint16_t *to, ck_f16 value, size_t n) {
+  if (n == 16)
+    ck_store_bfloat16(to, value);
+  else
+    ck_store_bfloat16_tail(to, value, n);
+}
+
+// Adds `rows` rows to `sums`, which has whole registers, one after another.
+CK_INLINE void add_rows(int rows, float *g, const float *y, uint16_t *rounded, float *sums,
+                        size_t width, size_t columns) {
+  for (size_t c = 0; c < width; c += 16) {
+    const size_t count = width - c < 16 ? width - c : 16;
+    ck_f16 sum = ck_load16(sums + c);
+    for (int r = 0; r < rows; r++) {
+      const size_t place = (size_t)r * columns + c;
+      ck_f16 value = load_part(g + place, count);
       if (y) {
-        value = masked(value, ck_load16(y + r * columns + 16 * v));
-        ck_store16(g + r * columns + 16 * v, value);
+        value = masked(value, load_part(y + place, count));
+        store_part(g + place, value, count);
       }
-      sum[v] += value;
+      if (rounded) store_rounded_part(rounded + place, value, count);
+      sum += value;
     }
-  for (int v = 0; v < vectors; v++)
-    for (int l = 0; l < 16; l++) totals[16 * v + l] += (double)sum[v][l];
-}
-
-// The last columns, fewer than 16.
-CK_INLINE void sum_tail(float *g, const float *y, double *totals, size_t rows, size_t columns,
-                        size_t width) {
-  ck_f16 sum = 0.0f;
-  for (size_t r = 0; r < rows; r++) {
-    ck_f16 value = ck_load_tail(g + r * columns, width, 0);
-    if (y) {
-      value = masked(value, ck_load_tail(y + r * columns, width, 0));
-      ck_store_tail(g + r * columns, value, width);
-    }
-    sum += value;
+    ck_store16(sums + c, sum);
   }
-  for (size_t l = 0; l < width; l++) totals[l] += (double)sum[l];
 }
 
-CK_INLINE void column_sums(float *g, const float *y, float *sums, size_t rows, size_t columns,
-                           int accumulate) {
+CK_INLINE void column_sums(float *g, const float *y, uint16_t *rounded, float *sums, size_t rows,
+                           size_t columns, int accumulate) {
+  float block[TILE];
+  double totals[TILE];
   for (size_t tile = 0; tile < columns; tile += TILE) {
-    size_t width = columns - tile < TILE ? columns - tile : TILE;
-    double totals[TILE] = {0};
-    for (size_t r = 0; r < rows; r += BLOCK) {
-      size_t count = rows - r < BLOCK ? rows - r : BLOCK, c = 0;
-      float *place = g + r * columns + tile;
-      const float *result = y ? y + r * columns + tile : NULL;
-#define CK_STRIPS(vectors)                                                                         \
-  for (; c + 16 * (vectors) <= width; c += 16 * (vectors))                                         \
-  sum_strip(vectors, place + c, y ? result + c : NULL, totals + c, count, columns)
-      CK_STRIPS(8);
-      CK_STRIPS(1);
-#undef CK_STRIPS
-      if (c < width)
-        sum_tail(place + c, y ? result + c : NULL, totals + c, count, columns, width - c);
+    const size_t width = columns - tile < TILE ? columns - tile : TILE;
+    memset(totals, 0, width * sizeof *totals);
+    for (size_t start = 0; start < rows; start += BLOCK) {
+      const size_t end = rows - start < BLOCK ? rows : start + BLOCK;
+      memset(block, 0, (width + 15) / 16 * 16 * sizeof *block);
+      size_t r = start;
+#define CK_ROWS(count)                                                                             \
+  for (size_t place; r + (count) <= end; r += (count)) {                                           \
+    place = r * columns + tile;                                                                    \
+    add_rows(count, g + place, y ? y + place : NULL, rounded ? rounded + place : NULL, block,      \
+             width, columns);                                                                      \
+  }
+      CK_ROWS(8)
+      CK_ROWS(1)
+#undef CK_ROWS
+      for (size_t c = 0; c < width; c++) totals[c] += (double)block[c];
     }
     for (size_t c = 0; c < width; c++)
       sums[tile + c] = (float)(accumulate ? (double)sums[tile + c] + totals[c] : totals[c]);
@@ -81,9 +91,14 @@ CK_INLINE void column_sums(float *g, const float *y, float *sums, size_t rows, s
 CK_CLONES void ck_column_sums(float *g, const float *y, float *sums, size_t rows, size_t columns,
                               int accumulate) {
   if (y)
-    column_sums(g, y, sums, rows, columns, accumulate);
+    column_sums(g, y, NULL, sums, rows, columns, accumulate);
   else
-    column_sums(g, NULL, sums, rows, columns, accumulate);
+    column_sums(g, NULL, NULL, sums, rows, columns, accumulate);
+}
+
+CK_CLONES void ck_column_sums_rounding(const float *g, uint16_t *rounded, float *sums, size_t rows,
+                                       size_t columns, int accumulate) {
+  column_sums((float *)g, NULL, rounded, sums, rows, columns, accumulate);
 }
 
 CK_CLONES void ck_copy_rows(const float *restrict from, size_t from_stride, float *restrict to,

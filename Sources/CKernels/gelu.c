@@ -18,22 +18,34 @@ CK_INLINE ck_f16 gelu16(ck_f16 x, ck_f16 *slope) {
   return x * share;
 }
 
-CK_INLINE void gelu(const float *x, float *y, float *slope, size_t n) {
+// To y, or rounded to `halves`; the other one is NULL.
+CK_INLINE void gelu(const float *x, float *y, uint16_t *halves, float *slope, size_t n) {
   ck_f16 d;
   size_t i = 0;
   for (; i + 16 <= n; i += 16) {
-    ck_store16(y + i, gelu16(ck_load16(x + i), &d));
+    ck_f16 value = gelu16(ck_load16(x + i), &d);
+    if (y) ck_store16(y + i, value);
+    if (halves) ck_store_bfloat16(halves + i, value);
     if (slope) ck_store16(slope + i, d);
   }
   if (i < n) {
-    ck_store_tail(y + i, gelu16(ck_load_tail(x + i, n - i, 0), &d), n - i);
+    ck_f16 value = gelu16(ck_load_tail(x + i, n - i, 0), &d);
+    if (y) ck_store_tail(y + i, value, n - i);
+    if (halves) ck_store_bfloat16_tail(halves + i, value, n - i);
     if (slope) ck_store_tail(slope + i, d, n - i);
   }
 }
 
 CK_CLONES void ck_gelu(const float *x, float *y, float *slope, size_t n) {
   if (slope)
-    gelu(x, y, slope, n);
+    gelu(x, y, NULL, slope, n);
   else
-    gelu(x, y, NULL, n);
+    gelu(x, y, NULL, NULL, n);
+}
+
+CK_CLONES void ck_gelu_rounded(const float *x, uint16_t *y, float *slope, size_t n) {
+  if (slope)
+    gelu(x, NULL, y, slope, n);
+  else
+    gelu(x, NULL, y, NULL, n);
 }

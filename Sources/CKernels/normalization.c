@@ -20,16 +20,42 @@ CK_INLINE float row_product(const float *a, const float *b, float shift, size_t 
   return ck_sum16(sum);
 }
 
-CK_CLONES void ck_layer_norm(const float *x, const float *weight, const float *bias, float *y,
-                             float *statistics, size_t rows, size_t width, float eps) {
-  for (size_t row = 0; row < rows; row++, x += width, y += width) {
+// To y, or rounded to `halves`; the other one is NULL.
+CK_INLINE void layer_norm(const float *x, const float *weight, const float *bias, float *y,
+                          uint16_t *halves, float *statistics, size_t rows, size_t width,
+                          float eps) {
+  for (size_t row = 0; row < rows; row++, x += width) {
     float mean = row_sum(x, width) / (float)width;
     float variance = row_product(x, x, mean, width) / (float)width;
     float inverse = 1.0f / __builtin_sqrtf(variance + eps);
-    for (size_t i = 0; i < width; i++) y[i] = (x[i] - mean) * inverse * weight[i] + bias[i];
+    float *out = y ? y + row * width : NULL;
+    uint16_t *half = halves ? halves + row * width : NULL;
+    size_t i = 0;
+    for (; i + 16 <= width; i += 16) {
+      ck_f16 normal = (ck_load16(x + i) - mean) * inverse;
+      ck_f16 value = normal * ck_load16(weight + i) + ck_load16(bias + i);
+      if (out) ck_store16(out + i, value);
+      if (half) ck_store_bfloat16(half + i, value);
+    }
+    for (; i < width; i++) {
+      float value = (x[i] - mean) * inverse * weight[i] + bias[i];
+      if (out) out[i] = value;
+      if (half) ck_store_bfloat16_tail(half + i, value, 1);
+    }
     statistics[2 * row] = mean;
     statistics[2 * row + 1] = inverse;
   }
+}
+
+CK_CLONES void ck_layer_norm(const float *x, const float *weight, const float *bias, float *y,
+                             float *statistics, size_t rows, size_t width, float eps) {
+  layer_norm(x, weight, bias, y, NULL, statistics, rows, width, eps);
+}
+
+CK_CLONES void ck_layer_norm_rounded(const float *x, const float *weight, const float *bias,
+                                     uint16_t *y, float *statistics, size_t rows, size_t width,
+                                     float eps) {
+  layer_norm(x, weight, bias, NULL, y, statistics, rows, width, eps);
 }
 
 // With x̂ = (x − mean)/deviation and g = dy·weight: dx = (g − mean g − x̂·mean(g·x̂))/deviation.

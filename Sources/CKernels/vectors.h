@@ -15,6 +15,7 @@
 #pragma clang diagnostic ignored "-Wpsabi"
 typedef float ck_f16 __attribute__((ext_vector_type(16), aligned(4)));
 typedef uint32_t ck_u16 __attribute__((ext_vector_type(16)));
+typedef uint16_t ck_h16 __attribute__((ext_vector_type(16)));
 
 #define CK_INLINE static inline __attribute__((always_inline))
 
@@ -33,6 +34,28 @@ CK_INLINE void ck_store_tail(float *to, ck_f16 value, size_t n) {
   float lanes[16];
   ck_store16(lanes, value);
   for (size_t l = 0; l < n; l++) to[l] = lanes[l];
+}
+
+// The nearest bfloat16, which is the upper half of a float, in the lower half of each lane: half a
+// unit of its last place is added, less one bit where that place is even. A NaN becomes a quiet
+// one, so that no carry reaches its exponent.
+CK_INLINE ck_u16 ck_nearest_bfloat16(ck_f16 x) {
+  ck_u16 bits;
+  memcpy(&bits, &x, sizeof bits);
+  ck_u16 upper = bits >> 16, nearest = (bits + 0x7fffu + (upper & 1u)) >> 16;
+  return x == x ? nearest : upper | 0x40u;
+}
+
+// `to` may lie where the values came from.
+CK_INLINE void ck_store_bfloat16(uint16_t *to, ck_f16 value) {
+  ck_h16 halves = __builtin_convertvector(ck_nearest_bfloat16(value), ck_h16);
+  memcpy(to, &halves, sizeof halves);
+}
+
+CK_INLINE void ck_store_bfloat16_tail(uint16_t *to, ck_f16 value, size_t n) {
+  uint16_t lanes[16];
+  ck_store_bfloat16(lanes, value);
+  memcpy(to, lanes, n * sizeof *to);
 }
 
 // Halves added to halves: the fixed order of every sum over lanes.

@@ -12,15 +12,38 @@ package final class Buffer {
   package let space: Space
   /// Elements of 4 bytes.
   package let count: Int
-  package internal(set) var offset: Int
+  /// What this is a part of; nil: a buffer of its own.
+  private let whole: Buffer?
+  /// Where it begins in the whole, or in its memory.
+  private var start: Int
   /// When it is in use, in the plan's time: forward of node i is i, backward comes after.
   var lifetime: ClosedRange<Int>
 
   init(_ space: Space, count: Int, offset: Int = 0, lifetime: ClosedRange<Int> = 0...0) {
     self.space = space
     self.count = count
-    self.offset = offset
     self.lifetime = lifetime
+    start = offset
+    whole = nil
+  }
+
+  /// A part of `whole`, wherever that will lie and as long as it lives.
+  init(_ part: Range<Int>, of whole: Buffer) {
+    precondition(part.lowerBound >= 0 && part.upperBound <= whole.count)
+    space = whole.space
+    count = part.count
+    lifetime = whole.lifetime
+    start = part.lowerBound
+    self.whole = whole
+  }
+
+  /// The first element in its memory; of what lies in the workspace known when the plan is compiled.
+  package internal(set) var offset: Int {
+    get { (whole?.offset ?? 0) + start }
+    set {
+      precondition(whole == nil, "a part goes where the whole goes")
+      start = newValue
+    }
   }
 
   func use(at time: Int) {
@@ -50,6 +73,8 @@ package struct MemoryBases {
 
 /// A piece of a plan that can be run again and again: everything it needs is made beforehand.
 package protocol Kernel: AnyObject {
+  /// All it reads and writes: the gradients among them are not final before it has run.
+  var buffers: [Buffer] { get }
   /// Looks up addresses; called again when a memory moves.
   func bind(_ bases: MemoryBases)
   func run() throws
@@ -65,7 +90,7 @@ extension Kernel {
 package final class ClosureKernel: Kernel {
   package typealias Pointers = UnsafeMutablePointer<UnsafeMutablePointer<Float>>
 
-  private let buffers: [Buffer]
+  package let buffers: [Buffer]
   private let pointers: Pointers
   private let body: (Pointers) -> Void
 

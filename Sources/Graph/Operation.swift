@@ -27,6 +27,9 @@ package protocol Operation: Sendable {
   /// Whether it takes little more time than to read and write its memory.
   var isCheap: Bool { get }
 
+  /// Whether it can store its result in bfloat16, where the site asks for that.
+  var canRoundResult: Bool { get }
+
   /// Which values backward reads: they stay in memory until then.
   var backwardReads: BackwardReads { get }
 
@@ -44,6 +47,7 @@ extension Operation {
   package var images: ImageUse { .channelsFirst }
   package func isView(of inputs: [Shape], in mode: Plan.Mode) -> Bool { false }
   package var isCheap: Bool { false }
+  package var canRoundResult: Bool { false }
   package func fused(with activation: Activation) -> (any Operation)? { nil }
   package func fusedWithAddition() -> (any Operation)? { nil }
 }
@@ -83,6 +87,10 @@ package struct Site {
   /// Whether forward runs in the backward pass, right before backward: the places of gradients are
   /// free then, but for those that add.
   package let isRepetition: Bool
+  /// Whether the result is stored in bfloat16, in the first half of `output`.
+  package let roundsResult: Bool
+  /// Whether input 0 lies there in bfloat16.
+  package let hasRoundedInput: Bool
   /// What random numbers of an execution are keyed by; lives as long as the plan.
   package let context: UnsafePointer<ck_random_context>
   private let allocateScratch: (Int, Scratch) -> Buffer
@@ -93,6 +101,7 @@ package struct Site {
     engine: ComputeEngine, inputs: [Buffer], inputShapes: [Shape], output: Buffer,
     outputShape: Shape, outputGradient: Buffer?, inputGradients: [GradientTarget?],
     spendsInput: Bool = false, isRepetition: Bool = false,
+    roundsResult: Bool = false, hasRoundedInput: Bool = false,
     context: UnsafePointer<ck_random_context>, allocateScratch: @escaping (Int, Scratch) -> Buffer
   ) {
     self.engine = engine
@@ -104,6 +113,8 @@ package struct Site {
     self.inputGradients = inputGradients
     self.spendsInput = spendsInput
     self.isRepetition = isRepetition
+    self.roundsResult = roundsResult
+    self.hasRoundedInput = hasRoundedInput
     self.context = context
     self.allocateScratch = allocateScratch
   }

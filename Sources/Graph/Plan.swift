@@ -146,8 +146,8 @@ package final class Plan {
   ///
   /// - Parameters:
   ///   - random: what dropout is keyed by; evaluation draws nothing.
-  ///   - isFinalFrom: called behind each operation of backward with the first element from which
-  ///     on all gradients are final, so that the last layers' can leave early.
+  ///   - isFinalFrom: called behind each kernel of backward with the first element from which on
+  ///     all gradients are final, so that the last layers' can leave early.
   package func run(
     _ random: ck_random_context = ck_random_context(),
     isFinalFrom: (_ element: Int) throws -> Void = { _ in }
@@ -159,6 +159,12 @@ package final class Plan {
       if element != Int.max { try isFinalFrom(element) }
     }
     return sums.pointee
+  }
+
+  /// The most gradients that become final at once: while their kernel runs, none of them can leave.
+  package var largestFinalPiece: Int {
+    let ends = finalFrom.filter { $0 != Int.max }
+    return zip([layout.arenaCount] + ends, ends).map { $0 - $1 }.max() ?? 0
   }
 
   /// Takes the time of every kernel from now on, for `times`.

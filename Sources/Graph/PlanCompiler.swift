@@ -130,7 +130,6 @@ struct PlanCompiler {
     // By node, from the last to the first.
     var forward: [(operation: String, kernels: [any Kernel])] = []
     var backward: [(operation: String, kernels: [any Kernel])] = []
-    var finalFrom: [Int] = []
     let gradient = mode == .training ? gradients[result] : nil
     gradient?.use(at: lossTime)
     let targets = Buffer(.targets, count: nodes[result].shape.count)
@@ -146,11 +145,6 @@ struct PlanCompiler {
       let compiled = try compile(operation, id: id, written: &written)
       forward.append((operation.name, compiled.forward))
       backward.append((operation.name, compiled.backward))
-      // What is still to be written ends here.
-      let end = pendingEnd(before: id)
-      finalFrom += compiled.backward.indices.map {
-        $0 == compiled.backward.count - 1 ? end : Int.max
-      }
       let parameterCount = nodes[id].inputs.reduce(0) {
         guard case .parameter(let parameter) = nodes[$1].kind, parameter.statistic == nil else {
           return $0
@@ -173,16 +167,23 @@ struct PlanCompiler {
       kernels: stages.flatMap { $0.kernels },
       operations: stages.flatMap { stage in stage.kernels.map { _ in stage.operation } },
       forwardCount: forwardCount,
-      finalFrom: Array(repeating: Int.max, count: forwardCount) + finalFrom, output: output,
+      finalFrom: Array(repeating: Int.max, count: forwardCount)
+        + PlanCompiler.pendingEnds(backward.flatMap { $0.kernels }),
+      output: output,
       workspaceCount: WorkspaceAllocator.place(workspace))
   }
 
-  /// Where the gradients end that operations before `id` write: beyond it, all are final.
-  private func pendingEnd(before id: Int) -> Int {
-    nodes[..<id].flatMap(\.inputs).compactMap { input in
-      guard case .parameter = nodes[input].kind, let gradient = gradients[input] else { return nil }
-      return gradient.offset + gradient.count
-    }.max() ?? 0
+  /// Behind each kernel: where the gradients end that later ones write. Beyond it, all are final.
+  private static func pendingEnds(_ kernels: [any Kernel]) -> [Int] {
+    var end = 0
+    var ends: [Int] = []
+    for kernel in kernels.reversed() {
+      ends.append(end)
+      for buffer in kernel.buffers where buffer.space == .gradients {
+        end = max(end, buffer.offset + buffer.count)
+      }
+    }
+    return ends.reversed()
   }
 
   private mutating func makeBuffers() {

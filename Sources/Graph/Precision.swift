@@ -5,8 +5,8 @@ import COneDNN
 /// In what the operands of matrix products and convolutions are multiplied.
 ///
 /// Products are added in float32, and everything else is float32 throughout: weights and their
-/// updates, norms, softmax, losses, and what goes on inside attention and recurrent cells. As in
-/// PyTorch's `autocast`, but for the results of products, which stay float32 here.
+/// updates, norms, softmax, losses, and what goes on inside recurrent cells. As in PyTorch's `autocast`,
+/// but for the results of products, which stay float32 here.
 package enum Precision: String, Sendable, CaseIterable {
   case float32 = "fp32"
   /// Operands rounded to bfloat16, multiplied by the CPU's own instructions.
@@ -23,8 +23,21 @@ package enum Precision: String, Sendable, CaseIterable {
     }
   }
 
+  /// Narrower products stay float32: rounding their operands takes longer than bfloat16 saves.
+  private static let leastRoundedWidth = 32
+
+  /// In what operands are multiplied that are so wide.
+  static func ofProducts(of widths: [Int], _ engine: ComputeEngine) -> Precision {
+    widths.contains { $0 < leastRoundedWidth } ? .float32 : engine.precision
+  }
+
   /// Itself, or what means the same on a CPU without its instructions.
   package var portable: Precision { isNative ? self : .emulatedBfloat16 }
+}
+
+/// The memory as numbers of 16 bits.
+func halves(_ pointer: UnsafeMutablePointer<Float>) -> UnsafeMutablePointer<UInt16> {
+  UnsafeMutableRawPointer(pointer).assumingMemoryBound(to: UInt16.self)
 }
 
 /// An operand as a product takes it: where it lies, its type there, and the kernels that bring it.
@@ -46,9 +59,7 @@ extension Site {
     case .bfloat16:
       let rounded = scratch(bytes: 2 * count, during: during)
       let kernel = ClosureKernel([source, rounded]) { pointers in
-        pointers[1].withMemoryRebound(to: UInt16.self, capacity: count) {
-          ck_to_bfloat16(pointers[0], $0, count)
-        }
+        ck_to_bfloat16(pointers[0], halves(pointers[1]), count)
       }
       return ProductOperand(buffer: rounded, type: dnnl_bf16, preparation: [kernel])
     case .emulatedBfloat16:
@@ -58,5 +69,29 @@ extension Site {
       }
       return ProductOperand(buffer: rounded, type: dnnl_f32, preparation: [kernel])
     }
+  }
+
+  /// The gradient of a product's result as its backward products take it; its sum over all rows is
+  /// the gradient of the bias, found in the same pass where one rounds.
+  func upstreamOperand(
+    _ gradient: Buffer, in precision: Precision, bias: GradientTarget?
+  ) -> ProductOperand {
+    guard let bias else { return operand(gradient, in: precision, during: .backward) }
+    let (columns, accumulates): (Int, Int32) = (bias.buffer.count, bias.accumulates ? 1 : 0)
+    let rows = gradient.count / columns
+    if precision == .bfloat16 {
+      let rounded = scratch(bytes: 2 * gradient.count, during: .backward)
+      let kernel = ClosureKernel([gradient, rounded, bias.buffer]) { pointers in
+        ck_column_sums_rounding(
+          pointers[0], halves(pointers[1]), pointers[2], rows, columns, accumulates)
+      }
+      return ProductOperand(buffer: rounded, type: dnnl_bf16, preparation: [kernel])
+    }
+    let plain = operand(gradient, in: precision, during: .backward)
+    let sum = ClosureKernel([gradient, bias.buffer]) { pointers in
+      ck_column_sums(pointers[0], nil, pointers[1], rows, columns, accumulates)
+    }
+    return ProductOperand(
+      buffer: plain.buffer, type: plain.type, preparation: plain.preparation + [sum])
   }
 }

@@ -15,7 +15,7 @@ final class PrimitiveKernel: Kernel {
   private let engine: ComputeEngine
   private let primitive: dnnl_primitive_t
   private let arguments: UnsafeMutableBufferPointer<dnnl_exec_arg_t>
-  private let buffers: [Buffer]
+  let buffers: [Buffer]
 
   /// - Parameter arguments: all but the scratchpad, which is added where there is one.
   init(

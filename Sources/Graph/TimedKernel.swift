@@ -8,6 +8,8 @@ final class TimedKernel: Kernel {
 
   init(_ kernel: any Kernel) { self.kernel = kernel }
 
+  var buffers: [Buffer] { kernel.buffers }
+
   var flops: Int { kernel.flops }
 
   func bind(_ bases: MemoryBases) { kernel.bind(bases) }

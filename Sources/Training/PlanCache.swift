@@ -82,6 +82,9 @@ package final class PlanCache {
   /// What the kernels of training took since then.
   package var times: [KernelTime] { trainingPlans.flatMap(\.times) }
 
+  /// The most gradients that become final at once.
+  package var largestFinalPiece: Int { trainingPlans.map(\.largestFinalPiece).max() ?? 0 }
+
   private var trainingPlans: [Plan] { plans.compactMap { $0.key.isTraining ? $0.value : nil } }
 
   package func evaluation(batch: Int, parameters: UnsafeMutablePointer<Float>) throws -> Plan {

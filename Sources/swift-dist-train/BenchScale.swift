@@ -55,7 +55,7 @@ struct BenchScale: ParsableCommand, RankCommand {
       compute: measured.compute, update: max(0, measured.step - measured.compute),
       parameters: measured.parameters, bandwidth: bandwidth * 1e9 / 8, latency: latency * 1e-6)
     model.bucket = Double(measured.bucketMebibytes << 20)
-    model.largest = measured.largestTensor
+    model.largestFinalPiece = measured.largestFinalPiece
     model.sums = measured.sums
     let picture = ScalePicture(model, upTo: hosts)
     try group.onFirst {

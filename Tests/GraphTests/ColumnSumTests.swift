@@ -5,7 +5,12 @@ import Testing
 
 /// The gradient of a bias, with and without a ReLU in front, over whole and partial registers.
 @Suite struct ColumnSumTests {
-  @Test(arguments: [1, 5, 16, 127, 128, 300], [1, 63, 130]) func sums(
+  /// Beyond a register, and beyond the tile of 1024.
+  static let columns = [1, 5, 16, 127, 128, 300, 1045]
+  /// Fewer than are summed at once, and more than a block.
+  static let rows = [1, 63, 130]
+
+  @Test(arguments: columns, rows) func sums(
     _ columns: Int, rows: Int
   ) {
     let values = randomValues(rows * columns, stream: 1)
@@ -30,6 +35,22 @@ import Testing
         let error = zip(sums, expected).map { abs(Double($0) - $1) }.max() ?? 0
         #expect(error <= 1e-6 * Double(rows))
       }
+    }
+  }
+
+  /// The same sums, and beside them what was summed, rounded.
+  @Test(arguments: columns, rows) func rounds(_ columns: Int, rows: Int) {
+    var values = randomValues(rows * columns, stream: 1)
+    let start = randomValues(columns, stream: 3)
+    var halves = [UInt16](repeating: 0, count: values.count)
+    ck_to_bfloat16(values, &halves, values.count)
+    for accumulates: Int32 in [0, 1] {
+      var (sums, plain) = (start, start)
+      var rounded = [UInt16](repeating: 0, count: values.count)
+      ck_column_sums_rounding(values, &rounded, &sums, rows, columns, accumulates)
+      ck_column_sums(&values, nil, &plain, rows, columns, accumulates)
+      #expect(sameBits(sums, plain))
+      #expect(rounded == halves)
     }
   }
 }

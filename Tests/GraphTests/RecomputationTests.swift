@@ -35,7 +35,7 @@ import Testing
     return run
   }
 
-  @Test(arguments: [false, true], [Precision.float32, .emulatedBfloat16]) func changesNoBit(
+  @Test(arguments: [false, true], Precision.allCases.filter(\.isNative)) func changesNoBit(
     _ isShared: Bool, precision: Precision
   ) throws {
     let model = isShared ? Self.shared : Self.block

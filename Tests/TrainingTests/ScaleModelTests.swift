@@ -31,9 +31,9 @@ import Training
     #expect(abs(model(bandwidth: 1e9).step(hosts: 2) - (0.010 + 0.002 + 0.002 + 0.0005)) < 1e-9)
   }
 
-  @Test func theLargestTensorsProductHidesNothing() {
+  @Test func theLargestPieceHidesNothing() {
     var wide = model(bandwidth: 1e8, parameters: 100_000_000)
-    wide.largest = 75_000_000
+    wide.largestFinalPiece = 75_000_000
     #expect(abs(wide.step(hosts: 2) - (0.010 + 2 - 0.010 * 2 / 3 / 4 + 2 + 0.0005)) < 1e-9)
   }
 

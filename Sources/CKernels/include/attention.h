@@ -3,11 +3,21 @@
 
 #include <stddef.h>
 
+/// Of what its matrix products are, which are added in float32; all else is float32.
+typedef enum {
+  CK_FLOAT32_PRODUCTS,
+  /// Of queries, keys, values, weights and, in backward, gradients of the result and of the scores,
+  /// each rounded to bfloat16; by the CPU's own instruction.
+  CK_BFLOAT16_PRODUCTS,
+  CK_EMULATED_BFLOAT16_PRODUCTS, // the same in float32, on any CPU
+} ck_attention_products;
+
 /// Shapes of one attention: qkv is [samples, length, 3·heads·width], queries first, then keys,
 /// then values, each head's `width` elements together; the result [samples, length, heads·width].
 typedef struct {
   size_t samples, length, heads, width;
   int is_causal; // a query sees the keys up to its own position
+  ck_attention_products products;
 } ck_attention_shape;
 
 /// Floats of scratch memory each call needs: linear in the length.

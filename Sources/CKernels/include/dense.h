@@ -2,6 +2,7 @@
 #define CKERNELS_DENSE_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 /// y[i] = x[i] < 0 ? 0 : x[i]: NaN stays NaN, so that a diverged run is seen. In place allowed.
 void ck_relu(const float *x, float *y, size_t n);
@@ -17,6 +18,10 @@ void ck_multiply(const float *a, const float *b, float *out, size_t n, int accum
 /// ReLU with the result y, in place, as `ck_relu_mask` does.
 void ck_column_sums(float *g, const float *y, float *sums, size_t rows, size_t columns,
                     int accumulate);
+
+/// `ck_column_sums` of g as it is, and g rounded to bfloat16, as `ck_to_bfloat16` does, in one pass.
+void ck_column_sums_rounding(const float *g, uint16_t *rounded, float *sums, size_t rows,
+                             size_t columns, int accumulate);
 
 /// Copies `rows` rows of `width` elements, which lie `from_stride` and `to_stride` elements apart;
 /// adds them where `accumulate`.

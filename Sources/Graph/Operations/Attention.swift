@@ -7,6 +7,8 @@ import CKernels
 /// A second input `[batch, T]` hides the keys it is not 0 for, as `key_padding_mask` does in
 /// PyTorch's `nn.MultiheadAttention`; a query that sees no key gets 0.
 ///
+/// Its two products are multiplied in the plan's precision, as those of PyTorch's autocast are.
+///
 /// Memory is linear in T: the weights of a block of queries at a time, computed again in backward.
 ///
 /// Source: Vaswani et al., "Attention Is All You Need", arXiv 1706.03762.
@@ -37,11 +39,20 @@ package struct Attention: Operation {
     return Shape([x[0], x[1], x[2] / 3])
   }
 
+  /// Narrow heads stay float32, as narrow layers do.
+  private func products(width: Int, _ engine: ComputeEngine) -> ck_attention_products {
+    switch Precision.ofProducts(of: [width], engine) {
+    case .float32: CK_FLOAT32_PRODUCTS
+    case .bfloat16: CK_BFLOAT16_PRODUCTS
+    case .emulatedBfloat16: CK_EMULATED_BFLOAT16_PRODUCTS
+    }
+  }
+
   package func compile(_ site: Site) throws -> CompiledOperation {
     let result = site.outputShape
     let shape = ck_attention_shape(
       samples: result[0], length: result[1], heads: heads, width: result[2] / heads,
-      is_causal: isCausal ? 1 : 0)
+      is_causal: isCausal ? 1 : 0, products: products(width: result[2] / heads, site.engine))
     let statistics = site.scratch(
       bytes: ck_attention_statistics(shape) * 4,
       during: site.outputGradient == nil ? .forward : .both)

@@ -15,6 +15,7 @@ package struct LayerNormalization: Operation {
   package let name = "layernorm"
   package var backwardReads: BackwardReads { .inputs }
   package var isCheap: Bool { true }
+  package var canRoundResult: Bool { true }
 
   package func outputShape(_ inputs: [Shape]) throws(ShapeMismatch) -> Shape {
     let x = inputs[0]
@@ -29,12 +30,17 @@ package struct LayerNormalization: Operation {
 
   package func compile(_ site: Site) throws -> CompiledOperation {
     let width = site.inputShapes[1][0]
-    let (rows, eps) = (site.outputShape.count / width, eps)
+    let (rows, eps, rounds) = (site.outputShape.count / width, eps, site.roundsResult)
     let isTraining = site.outputGradient != nil
     let statistics = site.scratch(bytes: rows * 8, during: isTraining ? .both : .forward)
     let forward = ClosureKernel(site.inputs + [site.output, statistics]) { pointers in
-      ck_layer_norm(
-        pointers[0], pointers[1], pointers[2], pointers[3], pointers[4], rows, width, eps)
+      if rounds {
+        ck_layer_norm_rounded(
+          pointers[0], pointers[1], pointers[2], halves(pointers[3]), pointers[4], rows, width, eps)
+      } else {
+        ck_layer_norm(
+          pointers[0], pointers[1], pointers[2], pointers[3], pointers[4], rows, width, eps)
+      }
     }
     guard let upstream = site.outputGradient else { return CompiledOperation(forward: [forward]) }
     let targets = site.inputGradients

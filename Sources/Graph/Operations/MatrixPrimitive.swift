@@ -2,12 +2,14 @@ import COneDNN
 
 /// Matrices in a buffer one after another, row-major or seen transposed.
 struct MatrixOperand {
-  let buffer: Buffer
+  private(set) var buffer: Buffer
   let type: dnnl_data_type_t
   /// nil: one matrix, without an axis to count them.
   let count: Int?
   private(set) var rows: Int
   private(set) var columns: Int
+  /// Elements from one stored row to the next.
+  private let pitch: Int
   private var isTransposed = false
 
   init(
@@ -18,6 +20,7 @@ struct MatrixOperand {
     self.count = count
     self.rows = rows
     self.columns = columns
+    pitch = columns
   }
 
   init(_ operand: ProductOperand, count: Int? = nil, rows: Int, columns: Int) {
@@ -31,8 +34,21 @@ struct MatrixOperand {
     return result
   }
 
+  /// Some rows of a single matrix; they must begin at whole elements of the buffer, 4 bytes.
+  func rows(_ range: Range<Int>) -> MatrixOperand {
+    precondition(count == nil && range.upperBound <= rows)
+    func place(_ index: Int) -> Int { index * dnnl_data_type_size(type) / 4 }
+    var result = self
+    result.rows = range.count
+    result.buffer =
+      isTransposed
+      ? Buffer(place(range.lowerBound)..<buffer.count, of: buffer)
+      : Buffer(place(range.lowerBound * pitch)..<place(range.upperBound * pitch), of: buffer)
+    return result
+  }
+
   func descriptor() throws -> dnnl_memory_desc_t {
-    let strides = isTransposed ? [1, rows] : [columns, 1]
+    let strides = isTransposed ? [1, pitch] : [pitch, 1]
     guard let count else {
       return try plainDescriptor([rows, columns], strides: strides, type: type)
     }

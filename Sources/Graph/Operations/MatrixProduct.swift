@@ -1,5 +1,5 @@
 package import Basics
-import CKernels
+import COneDNN
 
 /// y = act(x·Wᵀ + b): `[…, in]`, W `[out, in]`, b `[out]` → `[…, out]`.
 ///
@@ -40,17 +40,31 @@ package struct MatrixProduct: Operation {
     return Shape(x.extents.dropLast() + [weight[0]])
   }
 
-  /// Narrower layers stay float32: rounding their operands takes longer than bfloat16 saves.
-  private static let leastRoundedWidth = 32
+  /// A quarter of 2048×2048. Measured, the four take as long as the whole, on one and two threads;
+  /// of fewer rows than 256 they would not.
+  private static let panelLength = 1 << 20
+  private static let leastPanelRows = 256
+
+  /// Rows of the weight's gradient that are made together, in the order of backward.
+  ///
+  /// That of a large layer comes in panels, the last rows first, so that those leave for other hosts
+  /// while the rest is made. It depends on the shape alone: oneDNN may add the products of a panel in
+  /// another order than those of the whole.
+  private static func panels(outputs: Int, inputs: Int) -> [Range<Int>] {
+    // Whole cache lines of a row of dz.
+    let rows = max(leastPanelRows, panelLength / inputs / 16 * 16)
+    return stride(from: 0, to: outputs, by: rows).map { $0..<min($0 + rows, outputs) }.reversed()
+  }
 
   package func compile(_ site: Site) throws -> CompiledOperation {
     let outputs = site.inputShapes[1][0]
     let inputs = site.inputShapes[1][1]
     let rows = site.outputShape.count / outputs
-    let isNarrow = min(inputs, outputs) < MatrixProduct.leastRoundedWidth
-    let precision = isNarrow ? .float32 : site.engine.precision
+    let precision = Precision.ofProducts(of: [inputs, outputs], site.engine)
     func x(_ during: Site.Scratch) -> ProductOperand {
-      site.operand(site.inputs[0], in: precision, during: during)
+      site.hasRoundedInput
+        ? ProductOperand(buffer: site.inputs[0], type: dnnl_bf16, preparation: [])
+        : site.operand(site.inputs[0], in: precision, during: during)
     }
     func weight(_ during: Site.Scratch) -> ProductOperand {
       site.operand(site.inputs[1], in: precision, during: during)
@@ -71,7 +85,9 @@ package struct MatrixProduct: Operation {
     if activation != nil {
       backward.append(reluMask(gradient: upstream, output: site.output))
     }
-    let rounded = site.operand(upstream, in: precision, during: .backward)
+    // The bias's first: it lies behind the weight's, which is then final as it is made.
+    let rounded = site.upstreamOperand(
+      upstream, in: precision, bias: hasBias ? site.inputGradients[2] : nil)
     let dz = MatrixOperand(rounded, rows: rows, columns: outputs)
     backward += rounded.preparation
     var inputKernels: [any Kernel] = []
@@ -88,23 +104,18 @@ package struct MatrixProduct: Operation {
     if let target = site.inputGradients[1] {
       let left = x(.backward)
       weightKernels = left.preparation
-      weightKernels.append(
-        try matrixProduct(
-          dz.transposed, MatrixOperand(left, rows: rows, columns: inputs),
-          into: MatrixOperand(target.buffer, rows: outputs, columns: inputs),
-          accumulates: target.accumulates, site: site, during: .backward))
+      for panel in MatrixProduct.panels(outputs: outputs, inputs: inputs) {
+        weightKernels.append(
+          try matrixProduct(
+            dz.transposed.rows(panel), MatrixOperand(left, rows: rows, columns: inputs),
+            into: MatrixOperand(target.buffer, rows: outputs, columns: inputs).rows(panel),
+            accumulates: target.accumulates, site: site, during: .backward))
+      }
     }
     // The input's gradient may take the input's place. Where both inputs are one tensor, the second
     // one adds to the first one's.
     let isOneTensor = site.inputGradients[0]?.buffer === site.inputGradients[1]?.buffer
     backward += isOneTensor ? inputKernels + weightKernels : weightKernels + inputKernels
-    if hasBias, let target = site.inputGradients[2] {
-      let accumulates: Int32 = target.accumulates ? 1 : 0
-      backward.append(
-        ClosureKernel([upstream, target.buffer]) { pointers in
-          ck_column_sums(pointers[0], nil, pointers[1], rows, outputs, accumulates)
-        })
-    }
     return CompiledOperation(forward: forward, backward: backward)
   }
 }

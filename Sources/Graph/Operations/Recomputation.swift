@@ -11,7 +11,7 @@ struct Recomputation: Operation {
   let first: any Operation
   /// Inputs of the first operation; the second one's others follow them.
   let firstCount: Int
-  let second: any Operation
+  let second: MatrixProduct
 
   var name: String { "\(first.name) + \(second.name)" }
 
@@ -27,10 +27,17 @@ struct Recomputation: Operation {
     try first.outputShape(Array(inputs.prefix(firstCount)))
   }
 
+  /// Whether the first operation stores its result as the product takes it.
+  private func roundsBetween(_ site: Site) -> Bool {
+    first.canRoundResult
+      && Precision.ofProducts(of: site.inputShapes[firstCount].extents, site.engine) == .bfloat16
+  }
+
   func compile(_ site: Site) throws -> CompiledOperation {
     let shape = try between(site.inputShapes)
     let bytes = shape.count * 4
-    let value = site.scratch(bytes: bytes, during: .forward)
+    let rounds = roundsBetween(site)
+    let value = site.scratch(bytes: rounds ? bytes / 2 : bytes, during: .forward)
     let forward =
       try first.compile(before(site, value, shape, isGradient: false, during: .forward)).forward
       + second.compile(after(site, value, shape, isGradient: false, during: .forward)).forward
@@ -54,7 +61,7 @@ struct Recomputation: Operation {
       inputShapes: Array(site.inputShapes.prefix(firstCount)), output: value, outputShape: shape,
       outputGradient: isGradient ? value : nil,
       inputGradients: Array(site.inputGradients.prefix(firstCount)), isRepetition: isGradient,
-      context: site.context
+      roundsResult: roundsBetween(site), context: site.context
     ) { count, _ in site.scratch(bytes: count * 4, during: during) }
   }
 
@@ -67,7 +74,8 @@ struct Recomputation: Operation {
       engine: site.engine, inputs: [value] + site.inputs.dropFirst(firstCount),
       inputShapes: [shape] + site.inputShapes.dropFirst(firstCount), output: site.output,
       outputShape: site.outputShape, outputGradient: isGradient ? site.outputGradient : nil,
-      inputGradients: [target] + site.inputGradients.dropFirst(firstCount), context: site.context
+      inputGradients: [target] + site.inputGradients.dropFirst(firstCount),
+      hasRoundedInput: roundsBetween(site), context: site.context
     ) { count, _ in site.scratch(bytes: count * 4, during: during) }
   }
 }

@@ -8,17 +8,19 @@ import Reports
 /// run and on the same bytes.
 ///
 /// What is measured is the product's path (`StepMeetings`, `GradientReducer`), first with the result
-/// once a node, which is all that training needs, then with a copy of it in every rank's buffer,
-/// which is what MPI delivers. Every operand is written anew before each, as gradients are, or it
-/// would be in every cache already; the time of writing alone is taken off.
+/// once a node, which is all that training needs, then with the result in every rank's buffer, which
+/// is what MPI delivers (`BufferSums`, the faster of its ways). Every operand is written anew before
+/// each, as gradients are, or it would be in every cache already; the time of writing alone is taken
+/// off.
 package final class AllreduceBenchmark {
   private let group: RankGroup
   private let arena: NodeArena
   private let meetings: StepMeetings
   private let reducer: GradientReducer
+  private let bufferSums: BufferSums
   private let division: WorkDivision
   private let slot: Int
-  /// This rank's own buffer: MPI's operand, and where results are copied to.
+  /// This rank's own buffer: MPI's operand, and where results go.
   private let buffer: AlignedBuffer<Float>
 
   /// Seconds of one measurement, and how many are taken of each; the fastest counts.
@@ -42,7 +44,9 @@ package final class AllreduceBenchmark {
       topology: group.topology,
       tree: CanonicalTree(
         leafCount: group.size, groupSize: group.topology.ranksPerNode ?? group.size),
-      blocks: AllreduceBenchmark.blocks(count), bucketElements: group.bucketElements())
+      blocks: AllreduceBenchmark.blocks(count),
+      bucketElements: group.bucketElements() ?? BufferSums.bucketElements,
+      inParameterOrder: group.nodeCount == 1)
     let sizes = NodeArena.Sizes(
       parameters: count, state: [],
       gradientSlots: division.published(on: group.nodeIndex).count, leaves: group.size,
@@ -61,6 +65,8 @@ package final class AllreduceBenchmark {
       exchange: try NodeExchange(group: group, policy: policy))
     reducer = GradientReducer(
       arena: arena, division: division, exchange: meetings.exchange, position: group.position)
+    bufferSums = BufferSums(
+      meetings: meetings, reducer: reducer, isCached: bytes <= AllreduceBenchmark.cachedBytes)
     slot = division.firstSlot(of: group.position)
     buffer = AlignedBuffer(count: count)
   }
@@ -72,68 +78,62 @@ package final class AllreduceBenchmark {
   /// Measures. Collective; the same line on every rank.
   /// - Throws: `Failure.internalError` where a sum is wrong.
   package func measure() throws -> String {
-    let (meetings, reducer) = (meetings, reducer)
-    let (parameters, target, count) = (arena.parameters, buffer.pointer, buffer.count)
+    let (target, count) = (buffer.pointer, buffer.count)
     let own = arena.gradientSlots[slot]
     let operand = buffer.elements
 
-    // What no cache holds goes past them.
-    let add = buffer.byteCount > AllreduceBenchmark.cachedBytes ? ck_add_streaming : ck_add
-    func reduce(into targets: [UnsafeMutablePointer<Float>]) throws {
-      try reducer.publishSlots()
-      try meetings.gatherVotes()
-      try reducer.reduceSlices(keeps: false) { _, range, addition in
-        for target in targets {
-          let result = target + range.lowerBound
-          if let right = addition.right {
-            add(result, addition.left, right, range.count)
-          } else {
-            result.update(from: addition.left, count: range.count)
-          }
-        }
-      } didFinish: {
-        try meetings.startSharingParameters(bucket: $0)
-      }
-      try meetings.gatherParameters()
+    for way in BufferSums.Way.allCases {
+      for element in 0..<count { own[element] = AllreduceBenchmark.value(group.position, element) }
+      operand.update(repeating: 0)
+      try bufferSums.sum(into: target, through: way)
+      try group.agree { try check(operand) }
     }
-    let onceANode = [parameters]
-    let inOwnToo = [parameters, target]
-    let others = division.slices.flatMap { slices in
-      slices.indices.filter { $0 != self.group.position }.map { division.elements(of: slices[$0]) }
-    }
-    func inEveryBuffer() throws {
-      try reduce(into: inOwnToo)
-      for range in others {
-        (target + range.lowerBound).update(from: parameters + range.lowerBound, count: range.count)
-      }
-    }
-
-    for element in 0..<count { own[element] = AllreduceBenchmark.value(group.position, element) }
-    try inEveryBuffer()
-    try group.agree { try check(operand) }
-    for element in 0..<count { own[element] = 0 }
-    operand.update(repeating: 0)
     func renew(_ operand: UnsafeMutablePointer<Float>) {
       operand.update(repeating: 0, count: count)
+    }
+    renew(target)
+    func sumInEveryBuffer(_ way: BufferSums.Way) throws {
+      renew(own)
+      try bufferSums.sum(into: target, through: way)
     }
     let times = try fastest([
       {
         renew(own)
-        try reduce(into: onceANode)
+        try self.sumOnceANode()
       },
-      {
-        renew(own)
-        try inEveryBuffer()
-      },
+      { try sumInEveryBuffer(.cache) },
+      { try sumInEveryBuffer(.memory) },
       {
         renew(target)
         try self.group.world.allreduce(operand, .sum)
       },
-      { target.update(from: parameters, count: count) }, { renew(own) }, { renew(target) },
+      // Each rank its own bytes: what ranks copy alike, a cache that they share fetches once.
+      { target.update(from: own, count: count) }, { renew(own) }, { renew(target) },
     ])
+    let way = times[1] <= times[2] ? BufferSums.Way.cache : .memory
+    let every = min(times[1], times[2])
     return line(
       buffer.byteCount,
-      [times[0] - times[4], times[1] - times[4], times[2] - times[5], times[3]])
+      [times[0] - times[5], every - times[5], times[3] - times[6], times[4]], way)
+  }
+
+  private func sumOnceANode() throws {
+    let parameters = arena.parameters
+    // What no cache holds goes past them.
+    let add = buffer.byteCount > AllreduceBenchmark.cachedBytes ? ck_add_streaming : ck_add
+    try reducer.publishSlots()
+    try meetings.gatherVotes()
+    try reducer.reduceSlices(keeps: false) { _, range, addition in
+      let result = parameters + range.lowerBound
+      if let right = addition.right {
+        add(result, addition.left, right, range.count)
+      } else {
+        result.update(from: addition.left, count: range.count)
+      }
+    } didFinish: {
+      try meetings.startSharingParameters(bucket: $0)
+    }
+    try meetings.gatherParameters()
   }
 
   /// What each rank holds: sums are exact in any order.
@@ -174,13 +174,14 @@ package final class AllreduceBenchmark {
     return try group.world.allreduce(value: seconds, .maximum)
   }
 
-  private func line(_ bytes: Int, _ times: [Double]) -> String {
+  private func line(_ bytes: Int, _ times: [Double], _ way: BufferSums.Way) -> String {
     let (node, every, mpi, copy) = (times[0], times[1], times[2], times[3])
     func microseconds(_ seconds: Double) -> String { Format.fixed(seconds * 1e6, 2) }
     var words = [
       "bytes=\(bytes)", "ranks=\(group.size)", "hosts=\(group.nodeCount)",
       "node_us=\(microseconds(node))", "every_us=\(microseconds(every))",
-      "mpi_us=\(microseconds(mpi))", "copy_us=\(microseconds(copy))",
+      "every_through=\(way.rawValue)", "mpi_us=\(microseconds(mpi))",
+      "copy_us=\(microseconds(copy))",
       "node_gb_s=\(Format.fixed(Double(bytes) / node / 1e9, 3))",
       "mpi_over_node=\(Format.fixed(mpi / node, 2))",
       "mpi_over_every=\(Format.fixed(mpi / every, 2))",

@@ -12,8 +12,8 @@ package struct StepBenchmark {
   package let compute: Double
   package let wait: Double
   package let parameters: Int
-  /// Those of the largest tensor.
-  package let largestTensor: Int
+  /// Of those, the most whose gradients become final at once.
+  package let largestFinalPiece: Int
   /// Steps of a host between two exchanges.
   package let localSteps: Int
   package let bucketMebibytes: Int
@@ -75,7 +75,7 @@ package struct StepBenchmark {
         kernels: run.plans.times)
       : nil
     parameters = run.parameterCount
-    largestTensor = run.plans.layout.tensorShapes.map(\.elements.count).max() ?? 0
+    largestFinalPiece = run.plans.largestFinalPiece
     bucketMebibytes = run.configuration.bucketMebibytes
     let compression = run.configuration.compress
     let bytes = compression.sumBytes(

@@ -7,9 +7,8 @@ import DataParallel
 /// where `sums` is (N−1)/N · bytes of a gradient / bandwidth and `gather` (N−1)/N · 4 · parameters /
 /// bandwidth: every host sends its sums of the other hosts' slices, hidden behind backward but for
 /// the last bucket, and then its slice of the parameters. `backward` is what can hide them: without
-/// the product that makes the largest tensor's gradient, since none of that leaves before its end,
-/// and nothing else moves meanwhile. PowerSGD's factors go to every host, behind
-/// backward and in two messages:
+/// the kernel that makes most of the gradient at once, since none of that leaves before its end.
+/// PowerSGD's factors go to every host, behind backward and in two messages:
 ///
 ///     compute + (N−1) · bytes / bandwidth + gather + update / N + 4 · latency
 ///
@@ -22,8 +21,8 @@ package struct ScaleModel: Sendable, Equatable {
   /// Seconds of adding up and updating on one host.
   package var update: Double
   package var parameters: Int
-  /// Of those, the ones of the largest tensor.
-  package var largest = 0
+  /// Of those, the most whose gradients become final at once.
+  package var largestFinalPiece = 0
   /// Bytes a second that a host sends, and at once receives.
   package var bandwidth: Double
   /// Seconds a small message takes.
@@ -66,7 +65,8 @@ package struct ScaleModel: Sendable, Equatable {
     case .slices(let bytes):
       let seconds = Double(bytes) * share / bandwidth
       let lastBucket = seconds * min(1, bucket / plainBytes)
-      let hiding = compute * Self.backwardShare * Double(parameters - largest) / Double(parameters)
+      let hiding =
+        compute * Self.backwardShare * Double(parameters - largestFinalPiece) / Double(parameters)
       return rest + max(lastBucket, seconds - hiding)
     case .factors(let bytes):
       return rest + Double(bytes) * others / bandwidth + latency
