@@ -129,6 +129,11 @@ package final class GradientReducer {
     package let sum: UnsafeMutablePointer<Float>
     package let left: UnsafePointer<Float>
     package let right: UnsafePointer<Float>?
+
+    /// The same from element `offset` on.
+    package func dropFirst(_ offset: Int) -> LastAddition {
+      LastAddition(sum: sum + offset, left: left + offset, right: right.map { $0 + offset })
+    }
   }
 
   /// The sum over all leaves of each block of this rank's slices. Behind a meeting of all ranks.
@@ -145,13 +150,13 @@ package final class GradientReducer {
   ) throws {
     try sendRest()
     try transport?.finish { addNode($0) }
+    let (additions, last) = (plan.additions.dropLast(), plan.additions.last)
+    let target = keeps ? ReductionPlan.Place.slot(0) : last?.target ?? plan.result
     for bucket in division.buckets.indices {
       try transport?.wait(for: bucket)
       for block in division.slices[bucket][position] {
         transport?.open(block: block, bucket: bucket)
-        for addition in plan.additions.dropLast() { add(addition, block, bucket: bucket) }
-        let last = plan.additions.last
-        let target = keeps ? ReductionPlan.Place.slot(0) : last?.target ?? plan.result
+        for addition in additions { add(addition, block, bucket: bucket) }
         body(
           block, division.blocks[block],
           LastAddition(

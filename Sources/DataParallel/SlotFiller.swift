@@ -17,6 +17,8 @@ package final class SlotFiller {
   private let tree: CanonicalTree
   private let slots: [(node: Int, slot: Int)]
   private let buckets: [Range<Int>]
+  /// Elements of all buckets.
+  private let elementCount: Int
   private let scratch: [AlignedBuffer<Float>]
   /// Called with the number of buckets of which this rank's sums are there, and now and then
   /// between, so that what is under way can go on.
@@ -26,6 +28,8 @@ package final class SlotFiller {
   private var isFinite = true
   private var filled = 0
   private var lastLeaf: UnsafeMutablePointer<Float>?
+  /// Where the part of the last leaf begins that has been looked at.
+  private var lookedFrom = 0
   /// Additions that wait for the last leaf, outermost first.
   private var pending: [(target: UnsafeMutablePointer<Float>, right: UnsafeMutablePointer<Float>)]
 
@@ -33,6 +37,7 @@ package final class SlotFiller {
     self.arena = arena
     tree = division.tree
     buckets = division.buckets.map(division.elements(of:))
+    elementCount = buckets.map(\.upperBound).max() ?? 0
     let first = division.firstSlot(of: position)
     slots = division.subtrees[position].enumerated().map { ($0.element, first + $0.offset) }
     let depth = slots.map { division.tree.scratchDepth(of: $0.node) }.max() ?? 0
@@ -47,6 +52,7 @@ package final class SlotFiller {
     isFinite = true
     filled = 0
     lastLeaf = nil
+    lookedFrom = elementCount
     for (index, own) in slots.enumerated() {
       pending.removeAll(keepingCapacity: true)
       try fill(
@@ -79,14 +85,16 @@ package final class SlotFiller {
 
   /// The last leaf's gradient is final from `element` on.
   private func finish(from element: Int) throws {
+    // At once, while it is in a cache.
+    if let lastLeaf, element < lookedFrom {
+      if ck_all_finite(lastLeaf + element, lookedFrom - element) == 0 { isFinite = false }
+      lookedFrom = element
+    }
     while filled < buckets.count, buckets[filled].lowerBound >= element {
       let (start, count) = (buckets[filled].lowerBound, buckets[filled].count)
-      if let lastLeaf {
-        if ck_all_finite(lastLeaf + start, count) == 0 { isFinite = false }
-        for addition in pending.reversed() {
-          let target = addition.target + start
-          ck_add(target, target, addition.right + start, count)
-        }
+      for addition in pending.reversed() {
+        let target = addition.target + start
+        ck_add(target, target, addition.right + start, count)
       }
       filled += 1
     }

@@ -24,6 +24,9 @@ final class SliceUpdater {
   private let division: WorkDivision
   let layout: ParameterLayout
   private let optimizer: any Optimizer
+  /// Its state arrays, counted once: an array of names a block, made and let go by atomic counters,
+  /// made the core wait for all its stores, a third of an update's time.
+  private let stateCount: Int
   let rules: UpdateRules
   private let passes: [Pass]
   private let statistics: [RunningStatistic?]
@@ -35,6 +38,9 @@ final class SliceUpdater {
   private let blockValues: AlignedBuffer<Double>
   /// The state array that holds the running mean of the parameters.
   let averageSlot: Int?
+  /// Elements of a block at a time: with the state of two moments they stay in a core's first
+  /// cache from the mean to the update.
+  private static let pieceLength = 1024
 
   init(
     meetings: StepMeetings, reducer: GradientReducer, layout: ParameterLayout,
@@ -51,10 +57,11 @@ final class SliceUpdater {
     passes =
       (rules.clipping.needsNorms ? [.clip] : []) + (optimizer.needsTensorNorms ? [.finish] : [])
       + (rules.maxNorm == nil ? [] : [.constrain])
-    state = .allocate(capacity: max(1, optimizer.stateNames.count))
+    stateCount = optimizer.stateNames.count
+    state = .allocate(capacity: max(1, stateCount))
     leafValues = AlignedBuffer(count: division.tree.nodes.count)
     blockValues = AlignedBuffer(count: max(1, layout.blocks.count))
-    averageSlot = rules.averageDecay == nil ? nil : optimizer.stateNames.count
+    averageSlot = rules.averageDecay == nil ? nil : stateCount
   }
 
   deinit { state.deallocate() }
@@ -91,11 +98,16 @@ final class SliceUpdater {
     let weight = total == 0 ? 1 : Float(total)
     let movesAtOnce = passes.first != .clip
     try reducer.reduceSlices(keeps: !passes.isEmpty) { block, range, addition in
-      takeMean(block, range, addition, weight: weight)
-      if movesAtOnce { move(directive, block, range, addition.sum, factor: 1) }
-      if passes.isEmpty {
-        follow(block, range, addition.sum, batch: batch)
-        average(directive, range)
+      arena.blocks[block] = NodeArena.BlockSums()
+      for offset in stride(from: 0, to: range.count, by: SliceUpdater.pieceLength) {
+        let piece = range.dropFirst(offset).prefix(SliceUpdater.pieceLength)
+        let addition = addition.dropFirst(offset)
+        takeMean(block, piece, addition, weight: weight)
+        if movesAtOnce { move(directive, block, piece, addition.sum, factor: 1) }
+        if passes.isEmpty {
+          follow(block, piece, addition.sum, batch: batch)
+          average(directive, piece)
+        }
       }
     } didFinish: { bucket in
       if passes.isEmpty { try meetings.startSharingParameters(bucket: bucket) }
@@ -143,28 +155,27 @@ final class SliceUpdater {
       arena.parameters + range.lowerBound, sum, statistic.momentum, Double(count), range.count)
   }
 
-  /// The sum becomes the mean, with penalties, and leaves its norm.
+  /// The sum becomes the mean, with penalties, and adds its norm to the block's.
   private func takeMean(
     _ block: Int, _ range: Range<Int>, _ addition: GradientReducer.LastAddition, weight: Float
   ) {
-    var sums = NodeArena.BlockSums()
     let rule = rules.entries[layout.blocks[block].entry]
     if statistics[block] != nil {
       _ = ck_mean(addition.sum, addition.left, addition.right, 1, range.count)
     } else if !rule.isFrozen {
       let parameters = arena.parameters + range.lowerBound
       let gradient = addition.sum
-      sums.squaredNorm = ck_mean(gradient, addition.left, addition.right, weight, range.count)
+      var squares = ck_mean(gradient, addition.left, addition.right, weight, range.count)
       if rules.penalty.isActive && rule.isPenalized {
-        sums.penalty = rules.penalty.value(of: parameters, count: range.count)
+        arena.blocks[block].penalty += rules.penalty.value(of: parameters, count: range.count)
         rules.penalty.addGradient(to: gradient, at: parameters, count: range.count)
-        sums.squaredNorm = ck_sum_squares(gradient, range.count)
+        squares = ck_sum_squares(gradient, range.count)
       }
+      arena.blocks[block].squaredNorm += squares
       if rules.clipping.ratio != nil || optimizer.needsTensorNorms {
-        sums.parameterSquares = ck_sum_squares(parameters, range.count)
+        arena.blocks[block].parameterSquares += ck_sum_squares(parameters, range.count)
       }
     }
-    arena.blocks[block] = sums
   }
 
   /// Clips and updates; where tensor norms are needed, only up to the direction.
@@ -181,7 +192,7 @@ final class SliceUpdater {
     let update = updateBlock(block, range, gradient)
     if optimizer.needsTensorNorms {
       optimizer.prepare(update, directive.scalars)
-      arena.blocks[block].directionSquares = ck_sum_squares(gradient, range.count)
+      arena.blocks[block].directionSquares += ck_sum_squares(gradient, range.count)
     } else {
       optimizer.update(update, directive.scalars)
       didMove(block, range)
@@ -211,8 +222,9 @@ final class SliceUpdater {
   private func updateBlock(
     _ block: Int, _ range: Range<Int>, _ gradient: UnsafeMutablePointer<Float>
   ) -> UpdateBlock {
-    for slot in optimizer.stateNames.indices {
-      state[slot] = arena.state[slot] + arena.sizes.state[slot].starts[block]
+    let offset = range.lowerBound - division.blocks[block].lowerBound
+    for slot in 0..<stateCount {
+      state[slot] = arena.state[slot] + arena.sizes.state[slot].starts[block] + offset
     }
     let rule = rules.entries[layout.blocks[block].entry]
     var update = UpdateBlock(
@@ -224,7 +236,7 @@ final class SliceUpdater {
 
   private func didMove(_ block: Int, _ range: Range<Int>) {
     if rules.maxNorm == nil { return }
-    arena.blocks[block].updatedSquares = ck_sum_squares(
+    arena.blocks[block].updatedSquares += ck_sum_squares(
       arena.parameters + range.lowerBound, range.count)
   }
 
