@@ -18,6 +18,54 @@ extension Integration {
       "--gradient-noise 0.001 --max-norm 0.6 --ema --ema-decay 0.9 --weight-decay 0.01 "
       + "--param-group 0.*:lr-factor=0.5,weight-decay=0.1 --freeze 2.bias"
 
+    /// After one step of Adam m = (1 − β₁)·g and v = (1 − β₂)·g², element by element: whatever
+    /// pieces an update goes in, each element has its own state.
+    @Test func `Every element has its own state`() throws {
+      let run = folder.run("run")
+      try IntegrationTests.run(
+        ranks: 3, expecting: 0,
+        ["--model", "mlp:300", "--optimizer", "adam", "--steps", "1", "--quiet"] + run.option)
+      let state = try Weights(run.checkpoint(1) + "/optimizer.safetensors")
+      for name in ["0.weight", "0.bias", "2.weight", "2.bias"] {
+        let first = try #require(state.tensors["exp_avg." + name]).values
+        let second = try #require(state.tensors["exp_avg_sq." + name]).values
+        let expected = first.map { $0 * 10 * $0 * 10 / 1000 }
+        #expect(norm(difference(second, expected)) < 1e-5 * norm(expected), "\(name)")
+      }
+      let parts = try #require(state.tensors["exp_avg.0.weight"]).values
+      for start in stride(from: 0, to: parts.count, by: 512) {
+        #expect(norm(parts[start..<min(start + 512, parts.count)]) > 0, "from \(start)")
+      }
+    }
+
+    /// One number of one gradient, of whichever leaf, first or last in memory.
+    @Test(arguments: [(0, 3), (5, 22), (0, 60)])
+    func `A gradient that is not finite skips its step on all ranks`(
+      feature: Int, row: Int
+    ) throws {
+      var lines = ["a,b,c,d,e,f,y"]
+      for index in 0..<64 {
+        var values = (0..<6).map { Double((index * 7 + $0 * 5) % 13) / 13 }
+        if index == row { values[feature] = 1e30 }
+        lines.append((values + [1]).map { "\($0)" }.joined(separator: ","))
+      }
+      let data = try folder.write("data.csv", lines.joined(separator: "\n") + "\n")
+      let runs = try [1, 2, 3].map { ranks in
+        let run = folder.run("\(ranks)")
+        let result = try IntegrationTests.run(
+          ranks: ranks, expecting: 0,
+          ["--data", data, "--target", "y", "--model", "linear", "--optimizer", "sgd"]
+            + ["--batch-size", "8", "--epochs", "1", "--val-fraction", "0", "--logical-ranks", "4"]
+            + ["--threads", "1", "--log-every", "1"] + run.option)
+        #expect(result.description.contains("a gradient is not finite; the update was skipped"))
+        let steps = try run.metrics("step")
+        #expect(steps.count == 8)
+        #expect(steps.count { $0.object["skipped"] as? Bool == true } == 1)
+        return run
+      }
+      #expect(try Set(runs.map { try $0.digest() }).count == 1)
+    }
+
     @Test(
       arguments: [
         "sgd", "momentum", "nesterov", "adagrad", "adadelta", "rmsprop", "adam", "amsgrad",
