@@ -5,7 +5,11 @@ import TestSupport
 import Testing
 
 /// Products of operands rounded to bfloat16: as those of rounded operands in float32.
-@Suite struct PrecisionTests {
+///
+/// One after another: two threads in one and the same primitive, which oneDNN's cache hands to both,
+/// get wrong results of its bfloat16 convolutions now and then (2.6.3; 1 channel, one run in ten). A
+/// rank computes in one thread.
+@Suite(.serialized) struct PrecisionTests {
   struct Case: Sendable, CustomTestStringConvertible {
     let testDescription: String
     /// All are operands of the product but "b".
