@@ -100,8 +100,7 @@ CK_CLONES void ck_attention_bfloat16(const float *qkv, const float *hidden, floa
       gather_tall(from + 2 * across, stride, v, s.length, s.width, 1);
       for (size_t first = 0; first < s.length; first += BLOCK) {
         size_t rows = least(BLOCK, s.length - first);
-        seen see = {s.is_causal ? first + rows : s.length, first, s.is_causal,
-                    hidden ? hidden + sample * s.length : NULL};
+        seen see = seen_by(s, hidden, sample, first, rows);
         gather_wide(from + first * stride, stride, q, rows, BLOCK, s.width, scale);
         transpose_pairs(q, qt, pairs);
         multiply(see.keys, BLOCK, pairs, (ck_strided){k, pairs, 1}, qt, BLOCK, weights, BLOCK, 0);
@@ -145,8 +144,7 @@ CK_CLONES void ck_attention_bfloat16_backward(const float *qkv, const float *hid
       memset(dv, 0, head_count * sizeof(float));
       for (size_t first = 0; first < s.length; first += BLOCK) {
         size_t rows = least(BLOCK, s.length - first);
-        seen see = {s.is_causal ? first + rows : s.length, first, s.is_causal,
-                    hidden ? hidden + sample * s.length : NULL};
+        seen see = seen_by(s, hidden, sample, first, rows);
         // Queries beyond the last have zeros for rows, and weights of 0.
         float largest[BLOCK] = {0}, inverse[BLOCK] = {0};
         memset(tall_q, 0, block * sizeof(float));

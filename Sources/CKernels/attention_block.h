@@ -7,8 +7,8 @@
 #include <float.h>
 
 // A head at a time: its keys and values are copied together and padded to whole registers, then
-// sixteen queries at once meet all keys they see. Only their weights are ever in memory, a row a key and a
-// column a query, so that no maximum or sum runs across a register.
+// sixteen queries at once meet all keys they see. Only their weights are ever in memory, a row a key
+// and a column a query, so that no maximum or sum runs across a register.
 enum { BLOCK = 16 };
 
 CK_INLINE size_t least(size_t a, size_t b) { return a < b ? a : b; }
@@ -51,6 +51,13 @@ typedef struct {
   int is_causal;       // none behind the query
   const float *hidden; // none where this is not 0; may be NULL
 } seen;
+
+// What the `rows` queries from `first` on see of a sample.
+CK_INLINE seen seen_by(ck_attention_shape s, const float *hidden, size_t sample, size_t first,
+                       size_t rows) {
+  return (seen){s.is_causal ? first + rows : s.length, first, s.is_causal,
+                hidden ? hidden + sample * s.length : NULL};
+}
 
 // The scores of a key, as the queries see it.
 CK_INLINE ck_f16 seen_scores(const float *scores, size_t key, seen see) {

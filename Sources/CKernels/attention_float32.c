@@ -47,8 +47,7 @@ CK_CLONES void ck_attention_float32(const float *qkv, const float *hidden, float
       gather_rows(from + 2 * across, stride, v, s.length, s.width, 1);
       for (size_t first = 0; first < s.length; first += BLOCK) {
         size_t rows = least(BLOCK, s.length - first);
-        seen see = {s.is_causal ? first + rows : s.length, first, s.is_causal,
-                    hidden ? hidden + sample * s.length : NULL};
+        seen see = seen_by(s, hidden, sample, first, rows);
         gather_rows(from + first * stride, stride, q, rows, s.width, scale);
         transpose_block(q, qt, rows, columns);
         ck_small_product(see.keys, BLOCK, s.width, (ck_strided){k, columns, 1}, qt, BLOCK, weights,
@@ -90,8 +89,7 @@ CK_CLONES void ck_attention_float32_backward(const float *qkv, const float *hidd
       memset(dv, 0, head_count * sizeof(float));
       for (size_t first = 0; first < s.length; first += BLOCK) {
         size_t rows = least(BLOCK, s.length - first);
-        seen see = {s.is_causal ? first + rows : s.length, first, s.is_causal,
-                    hidden ? hidden + sample * s.length : NULL};
+        seen see = seen_by(s, hidden, sample, first, rows);
         gather_rows(from + first * stride, stride, q, rows, s.width, scale);
         transpose_block(q, qt, rows, columns);
         gather_rows(upstream + first * across, across, d, rows, s.width, 1);
