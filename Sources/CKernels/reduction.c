@@ -38,28 +38,6 @@ CK_CLONES void ck_add_streaming(float *out, const float *a, const float *b, size
   __atomic_thread_fence(__ATOMIC_SEQ_CST);
 }
 
-CK_CLONES void ck_add_to_both(float *out, float *streamed, const float *a, const float *b, size_t n) {
-  size_t i = 0;
-  for (; i < n && (uintptr_t)(streamed + i) % sizeof(vector); i++)
-    streamed[i] = out[i] = a[i] + b[i];
-  for (; i + LANES <= n; i += LANES) {
-    vector sum = AT(a + i) + AT(b + i);
-    AT(out + i) = sum;
-    __builtin_nontemporal_store((aligned_vector)sum, (aligned_vector *)(streamed + i));
-  }
-  for (; i < n; i++) streamed[i] = out[i] = a[i] + b[i];
-  __atomic_thread_fence(__ATOMIC_SEQ_CST);
-}
-
-CK_CLONES void ck_copy_streaming(float *out, const float *a, size_t n) {
-  size_t i = 0;
-  for (; i < n && (uintptr_t)(out + i) % sizeof(vector); i++) out[i] = a[i];
-  for (; i + LANES <= n; i += LANES)
-    __builtin_nontemporal_store((aligned_vector)AT(a + i), (aligned_vector *)(out + i));
-  for (; i < n; i++) out[i] = a[i];
-  __atomic_thread_fence(__ATOMIC_SEQ_CST);
-}
-
 CK_CLONES void ck_scale(float *x, float factor, size_t n) {
   for (size_t i = 0; i < n; i++) x[i] = x[i] * factor;
 }

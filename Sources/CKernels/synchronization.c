@@ -26,34 +26,36 @@ static inline void pause_core(void) {
 #endif
 }
 
-uint32_t ck_barrier_arrive(ck_barrier *barrier, uint32_t participants) {
-  uint32_t generation = __atomic_load_n(&barrier->generation, __ATOMIC_ACQUIRE);
-  if (__atomic_add_fetch(&barrier->arrived, 1, __ATOMIC_ACQ_REL) == participants) {
-    __atomic_store_n(&barrier->arrived, 0, __ATOMIC_RELAXED);
-    __atomic_store_n(&barrier->generation, generation + 1, __ATOMIC_RELEASE);
-  }
-  return generation;
+uint32_t ck_barrier_arrive(const ck_barrier *barrier) {
+  uint32_t *own = &barrier->arrivals[barrier->own].count;
+  uint32_t count = *own + 1;
+  __atomic_store_n(own, count, __ATOMIC_RELEASE);
+  return count;
 }
 
-int ck_barrier_is_passed(const ck_barrier *barrier, uint32_t generation) {
-  return __atomic_load_n(&barrier->generation, __ATOMIC_ACQUIRE) != generation;
+int ck_barrier_is_passed(const ck_barrier *barrier, uint32_t count) {
+  // No early end: the lines of several late ones are fetched at once. The difference is signed
+  // since counts wrap, and since others may be one barrier ahead.
+  int32_t behind = 0;
+  for (uint32_t i = 0; i < barrier->participants; i++)
+    behind |= (int32_t)(__atomic_load_n(&barrier->arrivals[i].count, __ATOMIC_ACQUIRE) - count);
+  return behind >= 0;
 }
 
-void ck_barrier_wait(ck_barrier *barrier, uint32_t participants,
-                     const ck_wait_policy *policy, uint64_t *polls) {
-  uint32_t generation = ck_barrier_arrive(barrier, participants);
+void ck_barrier_wait(const ck_barrier *barrier, const ck_wait_policy *policy, uint64_t *polls) {
+  uint32_t count = ck_barrier_arrive(barrier);
   for (uint32_t i = 0; i < policy->spins; i++) {
-    if (ck_barrier_is_passed(barrier, generation)) return;
+    if (ck_barrier_is_passed(barrier, count)) return;
     pause_core();
   }
   for (uint32_t i = 0; i < policy->yields; i++) {
-    if (ck_barrier_is_passed(barrier, generation)) return;
+    if (ck_barrier_is_passed(barrier, count)) return;
     // Where others want the core, one of these takes milliseconds.
     __atomic_store_n(polls, *polls + 1, __ATOMIC_RELAXED);
     sched_yield();
   }
   struct timespec nap = {0, (long)policy->sleep_us * 1000};
-  while (!ck_barrier_is_passed(barrier, generation)) {
+  while (!ck_barrier_is_passed(barrier, count)) {
     __atomic_store_n(polls, *polls + 1, __ATOMIC_RELAXED);
     nanosleep(&nap, 0);
   }

@@ -74,7 +74,7 @@ package final class NodeArena {
     var byteCount = 0
 
     init(_ sizes: Sizes) {
-      var end = 4096
+      var end = 0
       func section(_ bytes: Int) -> Int {
         defer { end = (end + bytes + 4095) / 4096 * 4096 }
         return end
@@ -127,8 +127,8 @@ package final class NodeArena {
 
   private let segment: SharedSegment
   let directiveBase: UnsafeMutableRawPointer
-  private let barrierState: UnsafeMutablePointer<ck_barrier>
   let localRankCount: Int
+  private var nodeBarrier: ck_barrier
   private var policy: WaitPolicy
   /// What lets messages between nodes go on while this rank waits for its own node: MPI works only
   /// within its calls, also on a message whose sending it calls complete. Nil on one node.
@@ -148,7 +148,7 @@ package final class NodeArena {
     func pointer<Element>(_ offset: Int, to: Element.Type) -> UnsafeMutablePointer<Element> {
       (base + offset).assumingMemoryBound(to: Element.self)
     }
-    barrierState = pointer(0, to: ck_barrier.self)
+    nodeBarrier = group.nodeBarrier
     progress = group.nodeCount > 1 ? { [group] in group.world.progress() } : nil
     directiveBase = base + layout.directive
     statuses = group.statuses
@@ -176,7 +176,7 @@ package final class NodeArena {
   /// Waits for every rank of the node. Collective. All writes before are visible after.
   package func barrier() {
     let start = ck_monotonic_ns()
-    policy.wait(at: barrierState, ranks: localRankCount, meanwhile: progress)
+    policy.wait(at: &nodeBarrier, meanwhile: progress)
     own.pointee.waitNanoseconds &+= ck_monotonic_ns() - start
   }
 

@@ -1,3 +1,4 @@
+import CKernels
 import Glibc
 package import MPI
 
@@ -16,6 +17,8 @@ package final class RankGroup {
   package let statuses: UnsafeMutablePointer<RankStatus>
   package let own: UnsafeMutablePointer<RankStatus>
   package let watchdog: Watchdog
+  /// Of this node's ranks. One at a time waits there: whatever they share, they meet in one order.
+  let nodeBarrier: ck_barrier
   /// In the order of their making, which is the same on every rank.
   var segments: [SharedSegment]
   package var rank: Int { world.rank }
@@ -34,11 +37,16 @@ package final class RankGroup {
     let position = topology.ranks.firstIndex(of: world.rank) ?? 0
     let nodeIndex = topology.node(of: position)
     let hosts = try RankGroup.hostNames(of: topology, on: world)
-    // The claim's cache lines, then the statuses.
+    // The claim's cache lines, then the statuses, then the barrier's lines.
     let size = MemoryLayout<RankStatus>.stride
+    let arrivals = (1 + world.size) * size
     let segment = try SharedSegment(
-      on: node, byteCount: (1 + world.size) * size, purpose: "the control block")
+      on: node, byteCount: arrivals + node.size * MemoryLayout<ck_arrivals>.stride,
+      purpose: "the control block")
     let statuses = (segment.base + size).bindMemory(to: RankStatus.self, capacity: world.size)
+    nodeBarrier = ck_barrier(
+      arrivals: (segment.base + arrivals).bindMemory(to: ck_arrivals.self, capacity: node.size),
+      participants: UInt32(node.size), own: UInt32(node.rank))
     own = statuses + position
     own.pointee.rank = Int32(world.rank)
     own.pointee.process = getpid()

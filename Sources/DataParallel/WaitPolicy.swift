@@ -17,18 +17,16 @@ package struct WaitPolicy {
 
   /// Waits until every rank of the node has come to `barrier`.
   /// - Parameter meanwhile: done between looks.
-  mutating func wait(
-    at barrier: UnsafeMutablePointer<ck_barrier>, ranks: Int, meanwhile: (() -> Void)?
-  ) {
+  mutating func wait(at barrier: inout ck_barrier, meanwhile: (() -> Void)?) {
     if let meanwhile {
-      let generation = ck_barrier_arrive(barrier, UInt32(ranks))
+      let count = ck_barrier_arrive(&barrier)
       return wait {
         meanwhile()
-        return ck_barrier_is_passed(barrier, generation) != 0
+        return ck_barrier_is_passed(&barrier, count) != 0
       }
     }
     own.pointee.isPolling = true
-    ck_barrier_wait(barrier, UInt32(ranks), &waits, &own.pointee.polls)
+    ck_barrier_wait(&barrier, &waits, &own.pointee.polls)
     own.pointee.isPolling = false
   }
 

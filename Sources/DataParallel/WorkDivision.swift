@@ -9,8 +9,8 @@ package struct WorkDivision: Sendable {
   package let subtrees: [[Int]]
   /// Element ranges of the blocks.
   package let blocks: [Range<Int>]
-  /// Runs of blocks that are reduced together, in the order backward fills them, last layers first,
-  /// or in that of the parameters.
+  /// Runs of blocks that travel between nodes together, in the order backward fills them: last
+  /// layers first.
   package let buckets: [Range<Int>]
   /// `slices[bucket][position]`: the blocks each rank reduces and updates. Borders are block
   /// borders, sizes equal to a block.
@@ -24,10 +24,9 @@ package struct WorkDivision: Sendable {
   ///   - blocks: the parameter blocks in arena order.
   ///   - bucketElements: the size of a bucket, of the first a quarter, so that it leaves early;
   ///     one for everything where it is nil.
-  ///   - inParameterOrder: the buckets begin with the first parameters.
   package init(
     topology: Topology, tree: CanonicalTree, leafPlace: (first: Int, of: Int)? = nil,
-    blocks: [Range<Int>], bucketElements: Int? = nil, inParameterOrder: Bool = false
+    blocks: [Range<Int>], bucketElements: Int? = nil
   ) {
     let rankCount = topology.rankCount
     self.topology = topology
@@ -37,9 +36,8 @@ package struct WorkDivision: Sendable {
     subtrees = (0..<rankCount).map { rank in
       tree.maximalSubtrees(of: WorkDivision.share(tree.leafCount, rank: rank, of: rankCount))
     }
-    let buckets = WorkDivision.buckets(blocks, elements: bucketElements)
-    self.buckets = inParameterOrder ? buckets.reversed() : buckets
-    slices = self.buckets.map { WorkDivision.slices(of: $0, blocks: blocks, ranks: rankCount) }
+    buckets = WorkDivision.buckets(blocks, elements: bucketElements)
+    slices = buckets.map { WorkDivision.slices(of: $0, blocks: blocks, ranks: rankCount) }
   }
 
   private static func buckets(_ blocks: [Range<Int>], elements: Int?) -> [Range<Int>] {

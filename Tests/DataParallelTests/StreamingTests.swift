@@ -16,25 +16,5 @@ import Testing
     var expected = [Float](repeating: -1, count: offset + count + 1)
     for element in 0..<count { expected[offset + element] = a[element] + b[element] }
     #expect(sums == expected)
-    sums = [Float](repeating: -1, count: offset + count + 1)
-    var kept = [Float](repeating: -1, count: count + 1)
-    sums.withUnsafeMutableBufferPointer { buffer in
-      guard let base = buffer.baseAddress else { return }
-      ck_add_to_both(&kept, base + offset, a, b, count)
-    }
-    #expect(sums == expected)
-    #expect(kept == expected.dropFirst(offset) + [])
-  }
-
-  @Test(arguments: [0, 1, 5, 16], [0, 1, 15, 16, 17, 100, 4096]) func copies(
-    _ offset: Int, _ count: Int
-  ) {
-    let source = (0..<count).map { Float($0) * 0.1 }
-    var copy = [Float](repeating: -1, count: offset + count + 1)
-    copy.withUnsafeMutableBufferPointer { buffer in
-      guard let base = buffer.baseAddress else { return }
-      ck_copy_streaming(base + offset, source, count)
-    }
-    #expect(copy == [Float](repeating: -1, count: offset) + source + [-1])
   }
 }

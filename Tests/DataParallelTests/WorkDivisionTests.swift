@@ -106,15 +106,6 @@ import Testing
     #expect((0..<3).flatMap(division.ownBlocks(of:)).sorted() == Array(blocks.indices))
   }
 
-  @Test func bucketsInParameterOrder() {
-    let blocks = (0..<10).map { $0 * 4..<($0 + 1) * 4 }
-    let division = WorkDivision(
-      topology: Topology(ranksOnOneHost: 2), tree: CanonicalTree(leafCount: 2, groupSize: 2),
-      blocks: blocks, bucketElements: 16, inParameterOrder: true)
-    #expect(division.buckets == [0..<1, 1..<5, 5..<9, 9..<10])
-    #expect(division.slices.flatMap { $0.flatMap(Array.init) } == Array(blocks.indices))
-  }
-
   /// Each node has room for its own blocks, one behind another, and for no other's.
   @Test(arguments: arenas, [[2, 1], [1, 1, 1, 1], [3]]) func stateOfABlockIsOnOneNode(
     _ blocks: [Range<Int>], nodes: [Int]

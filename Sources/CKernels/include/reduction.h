@@ -14,13 +14,6 @@ void ck_subtract(float *out, const float *a, const float *b, size_t n);
 /// neither `a` nor `b`.
 void ck_add_streaming(float *out, const float *a, const float *b, size_t n);
 
-/// out[i] = streamed[i] = a[i] + b[i] in one pass, the second past the caches; they overlap neither
-/// `a` nor `b`.
-void ck_add_to_both(float *out, float *streamed, const float *a, const float *b, size_t n);
-
-/// out[i] = a[i] past the caches, as `ck_add_streaming`.
-void ck_copy_streaming(float *out, const float *a, size_t n);
-
 /// out[i] = (a[i] + b[i]) / divisor, where `b` may be null: the last addition of a gradient's sum
 /// and its mean, rounded once, in one pass. Returns Σ out[i]² as `ck_sum_squares` does. `out` may
 /// be `a` or `b`.

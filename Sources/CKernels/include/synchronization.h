@@ -3,12 +3,18 @@
 
 #include <stdint.h>
 
-/// A counting barrier in memory shared by processes; zero-filled to begin with.
+/// How many barriers a process has come to, in memory shared by processes; zero-filled to begin with.
 typedef struct {
-  uint32_t arrived;
-  uint32_t pad1[31]; // two cache lines apart: prefetchers fetch pairs
-  uint32_t generation;
-  uint32_t pad2[31];
+  uint32_t count;
+  uint32_t pad[31]; // two cache lines: prefetchers fetch pairs
+} ck_arrivals;
+
+/// A barrier as one of its participants sees it. Each writes its own line and reads those of the
+/// others, so that one hand-over of a line is all that two wait for.
+typedef struct {
+  ck_arrivals *arrivals;
+  uint32_t participants;
+  uint32_t own;
 } ck_barrier;
 
 /// How a rank waits: spins, then gives its core away between looks, then sleeps between looks.
@@ -18,15 +24,14 @@ typedef struct {
   uint32_t sleep_us;
 } ck_wait_policy;
 
-/// Arrives and waits until `participants` have arrived; memory written before by any participant
-/// is visible after. Every look of a long wait is counted in `polls`: a sign of life.
-void ck_barrier_wait(ck_barrier *barrier, uint32_t participants, const ck_wait_policy *policy,
-                     uint64_t *polls);
+/// Arrives and waits until all have arrived; memory written before by any participant is visible
+/// after. Every look of a long wait is counted in `polls`: a sign of life.
+void ck_barrier_wait(const ck_barrier *barrier, const ck_wait_policy *policy, uint64_t *polls);
 
-/// The same in two steps, for who has other things to do meanwhile: arrives, and returns the
-/// generation that is passed when all have.
-uint32_t ck_barrier_arrive(ck_barrier *barrier, uint32_t participants);
-int ck_barrier_is_passed(const ck_barrier *barrier, uint32_t generation);
+/// The same in two steps, for who has other things to do meanwhile: arrives, and returns the count
+/// that all have reached when it is passed.
+uint32_t ck_barrier_arrive(const ck_barrier *barrier);
+int ck_barrier_is_passed(const ck_barrier *barrier, uint32_t count);
 
 /// Adds to a counter shared by processes; what was written before is visible to who reads it.
 void ck_add_release(uint64_t *place, uint64_t value);

@@ -8,19 +8,19 @@ import Reports
 /// run and on the same bytes.
 ///
 /// What is measured is the product's path (`StepMeetings`, `GradientReducer`), first with the result
-/// once a node, which is all that training needs, then with the result in every rank's buffer, which
-/// is what MPI delivers (`BufferSums`, the faster of its ways). Every operand is written anew before
-/// each, as gradients are, or it would be in every cache already; the time of writing alone is taken
-/// off.
+/// once a node, which is all that training needs, then with the result in every rank's buffer in
+/// place of its operand, which is what MPI delivers. Our buffers are the gradient slots, which the
+/// ranks of a node share. MPI's are of each rank's own: it is slower where they are shared. Every
+/// operand is written anew before each, as gradients are, or it would be in every cache already; the
+/// time of writing alone is taken off.
 package final class AllreduceBenchmark {
   private let group: RankGroup
   private let arena: NodeArena
   private let meetings: StepMeetings
   private let reducer: GradientReducer
-  private let bufferSums: BufferSums
   private let division: WorkDivision
   private let slot: Int
-  /// This rank's own buffer: MPI's operand, and where results go.
+  /// MPI's operand and result, and where a copy goes.
   private let buffer: AlignedBuffer<Float>
 
   /// Seconds of one measurement, and how many are taken of each; the fastest counts.
@@ -28,7 +28,7 @@ package final class AllreduceBenchmark {
   private static let rounds = 5
 
   /// As much as a core's own cache holds of all operands.
-  private static let cachedBytes = 1 << 18
+  private static let cachedBytes = 1 << 20
 
   /// 4 bytes to `largestBytes`, each 4 times the one before.
   package static func sizes(upTo largestBytes: Int) -> [Int] {
@@ -44,9 +44,8 @@ package final class AllreduceBenchmark {
       topology: group.topology,
       tree: CanonicalTree(
         leafCount: group.size, groupSize: group.topology.ranksPerNode ?? group.size),
-      blocks: AllreduceBenchmark.blocks(count),
-      bucketElements: group.bucketElements() ?? BufferSums.bucketElements,
-      inParameterOrder: group.nodeCount == 1)
+      blocks: AllreduceBenchmark.blocks(count, ranks: group.size),
+      bucketElements: group.bucketElements())
     let sizes = NodeArena.Sizes(
       parameters: count, state: [],
       gradientSlots: division.published(on: group.nodeIndex).count, leaves: group.size,
@@ -65,14 +64,14 @@ package final class AllreduceBenchmark {
       exchange: try NodeExchange(group: group, policy: policy))
     reducer = GradientReducer(
       arena: arena, division: division, exchange: meetings.exchange, position: group.position)
-    bufferSums = BufferSums(
-      meetings: meetings, reducer: reducer, isCached: bytes <= AllreduceBenchmark.cachedBytes)
     slot = division.firstSlot(of: group.position)
     buffer = AlignedBuffer(count: count)
   }
 
-  private static func blocks(_ count: Int) -> [Range<Int>] {
-    stride(from: 0, to: count, by: 4096).map { $0..<min($0 + 4096, count) }
+  /// Small enough that all have something to add, of whole pairs of cache lines.
+  private static func blocks(_ count: Int, ranks: Int) -> [Range<Int>] {
+    let length = max(32, min(4096, (count / ranks + 31) / 32 * 32))
+    return stride(from: 0, to: count, by: length).map { $0..<min($0 + length, count) }
   }
 
   /// Measures. Collective; the same line on every rank.
@@ -82,27 +81,24 @@ package final class AllreduceBenchmark {
     let own = arena.gradientSlots[slot]
     let operand = buffer.elements
 
-    for way in BufferSums.Way.allCases {
+    for (sum, result) in [(sumOnceANode, arena.parameters), (sumInEverySlot, own)] {
       for element in 0..<count { own[element] = AllreduceBenchmark.value(group.position, element) }
-      operand.update(repeating: 0)
-      try bufferSums.sum(into: target, through: way)
-      try group.agree { try check(operand) }
+      try sum()
+      try group.agree { try check(UnsafeMutableBufferPointer(start: result, count: count)) }
     }
     func renew(_ operand: UnsafeMutablePointer<Float>) {
       operand.update(repeating: 0, count: count)
     }
     renew(target)
-    func sumInEveryBuffer(_ way: BufferSums.Way) throws {
-      renew(own)
-      try bufferSums.sum(into: target, through: way)
-    }
     let times = try fastest([
       {
         renew(own)
         try self.sumOnceANode()
       },
-      { try sumInEveryBuffer(.cache) },
-      { try sumInEveryBuffer(.memory) },
+      {
+        renew(own)
+        try self.sumInEverySlot()
+      },
       {
         renew(target)
         try self.group.world.allreduce(operand, .sum)
@@ -110,11 +106,9 @@ package final class AllreduceBenchmark {
       // Each rank its own bytes: what ranks copy alike, a cache that they share fetches once.
       { target.update(from: own, count: count) }, { renew(own) }, { renew(target) },
     ])
-    let way = times[1] <= times[2] ? BufferSums.Way.cache : .memory
-    let every = min(times[1], times[2])
     return line(
       buffer.byteCount,
-      [times[0] - times[5], every - times[5], times[3] - times[6], times[4]], way)
+      [times[0] - times[4], times[1] - times[4], times[2] - times[5], times[3]])
   }
 
   private func sumOnceANode() throws {
@@ -132,6 +126,28 @@ package final class AllreduceBenchmark {
       }
     } didFinish: {
       try meetings.startSharingParameters(bucket: $0)
+    }
+    try meetings.gatherParameters()
+  }
+
+  /// On one node each owner writes its slice of every slot: it has just read them. What comes from
+  /// other nodes lies where the parameters do.
+  private func sumInEverySlot() throws {
+    guard group.nodeCount == 1 else {
+      try sumOnceANode()
+      arena.gradientSlots[slot].update(from: arena.parameters, count: buffer.count)
+      return
+    }
+    try reducer.publishSlots()
+    try meetings.gatherVotes()
+    let slots = arena.gradientSlots
+    try reducer.reduceSlices(keeps: false) { _, range, addition in
+      guard let right = addition.right else { return }
+      let sum = slots[0] + range.lowerBound
+      ck_add(sum, addition.left, right, range.count)
+      for slot in slots.dropFirst() {
+        (slot + range.lowerBound).update(from: sum, count: range.count)
+      }
     }
     try meetings.gatherParameters()
   }
@@ -174,13 +190,13 @@ package final class AllreduceBenchmark {
     return try group.world.allreduce(value: seconds, .maximum)
   }
 
-  private func line(_ bytes: Int, _ times: [Double], _ way: BufferSums.Way) -> String {
+  private func line(_ bytes: Int, _ times: [Double]) -> String {
     let (node, every, mpi, copy) = (times[0], times[1], times[2], times[3])
     func microseconds(_ seconds: Double) -> String { Format.fixed(seconds * 1e6, 2) }
     var words = [
       "bytes=\(bytes)", "ranks=\(group.size)", "hosts=\(group.nodeCount)",
       "node_us=\(microseconds(node))", "every_us=\(microseconds(every))",
-      "every_through=\(way.rawValue)", "mpi_us=\(microseconds(mpi))",
+      "mpi_us=\(microseconds(mpi))",
       "copy_us=\(microseconds(copy))",
       "node_gb_s=\(Format.fixed(Double(bytes) / node / 1e9, 3))",
       "mpi_over_node=\(Format.fixed(mpi / node, 2))",
