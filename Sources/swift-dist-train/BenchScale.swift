@@ -11,7 +11,7 @@ struct BenchScale: ParsableCommand, RankCommand {
       Takes the options of `train`, measures compute and update on this job's ranks, and predicts \
       a step where every host has as many and as large a batch. Run it on the ranks of one host, \
       with the network's figures as `check` on two hosts reports them: of an Ethernet's rate \
-      some 94 % are payload.
+      some 94 % are payload. For hosts other than this one, give their times.
       """)
 
   @OptionGroup var options: TrainOptions
@@ -21,6 +21,10 @@ struct BenchScale: ParsableCommand, RankCommand {
   var latency: Double
   @Option(help: "The largest number of hosts.")
   var hosts = 64
+  @Option(help: "Milliseconds of a rank's forward and backward pass (default: measured).")
+  var computeMs: Double?
+  @Option(help: "Milliseconds of adding up and updating on one host (default: measured).")
+  var updateMs: Double?
   @Option(help: ArgumentHelp("Also draws it.", valueName: "file.svg"))
   var svg: String?
 
@@ -30,6 +34,11 @@ struct BenchScale: ParsableCommand, RankCommand {
     }
     guard latency >= 0, latency.isFinite else {
       throw ValidationError("latency: '\(latency)' is not 0 or more microseconds")
+    }
+    for (name, value) in [("compute-ms", computeMs), ("update-ms", updateMs)] {
+      if let value, !(value >= 0 && value.isFinite) {
+        throw ValidationError("\(name): '\(value)' is not 0 or more milliseconds")
+      }
     }
     guard (1...1_000_000).contains(hosts) else {
       throw ValidationError("hosts: '\(hosts)' is not from 1 to 1000000")
@@ -52,7 +61,8 @@ struct BenchScale: ParsableCommand, RankCommand {
         remedy: "Predict without it: the exchange it spares is the difference to one host.")
     }
     var model = ScaleModel(
-      compute: measured.compute, update: max(0, measured.step - measured.compute),
+      compute: computeMs.map { $0 / 1000 } ?? measured.compute,
+      update: updateMs.map { $0 / 1000 } ?? max(0, measured.step - measured.compute),
       parameters: measured.parameters, bandwidth: bandwidth * 1e9 / 8, latency: latency * 1e-6)
     model.bucket = Double(measured.bucketMebibytes << 20)
     model.largestFinalPiece = measured.largestFinalPiece

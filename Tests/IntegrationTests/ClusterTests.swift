@@ -50,13 +50,14 @@ extension Integration {
         ranks: 2, expecting: 0,
         [
           "bench", "scale", "--bandwidth", "1", "--latency", "50", "--hosts", "8", "--steps", "20",
-          "--svg", drawing,
+          "--compute-ms", "3", "--update-ms", "2", "--svg", drawing,
         ])
       let rows = outcome.stdout.split(whereSeparator: \.isNewline).dropFirst(2)
         .map { $0.split(separator: " ") }
       #expect(rows.map { $0[0] } == ["1", "2", "4", "8"], "\(outcome)")
       let times = rows.compactMap { Double($0[1]) }
-      #expect(times.count == 4 && times[0] < times[1] && times[1] < times[3], "\(outcome)")
+      // 3 ms, half the update of 2, three messages of 50 µs, and 19240 bytes twice by half.
+      #expect(times == [5, 4.304, 3.881, 3.669], "\(outcome)")
       #expect(try String(contentsOfFile: drawing, encoding: .utf8).hasPrefix("<svg"))
     }
 
