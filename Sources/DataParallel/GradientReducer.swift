@@ -4,9 +4,10 @@ import MPI
 
 /// Sums gradients where they lie, in canonical order, one block at a time.
 ///
-/// Contract: `fillSlots`, a meeting of all ranks, then `reduceSlices` or `discard`; until the next
-/// meeting nobody writes a slot but in its own slices. The sum of a block is handed, still in
-/// cache, to the caller's closure.
+/// Contract: `fillSlots`, a meeting of all ranks, then `reduceSlices` or `discard`. From when all
+/// have filled a bucket until the next meeting nobody writes a slot but in its own slices and in
+/// those that it sends to other nodes. The sum of a block is handed, still in cache, to the
+/// caller's closure.
 ///
 /// Between nodes the sums travel as a `SumTransport` has it: a bucket leaves as soon as every rank
 /// of the node has filled it, while backward goes on.
@@ -101,7 +102,7 @@ package final class GradientReducer {
       sentCount += 1
       try transport.send(sentCount - 1) { addNode($0) }
     }
-    try exchange.progress()
+    exchange.progress()
   }
 
   /// Behind a meeting of the node: every bucket is filled.

@@ -121,9 +121,6 @@ package final class NodeArena {
   package let statuses: UnsafeMutablePointer<RankStatus>
   package let own: UnsafeMutablePointer<RankStatus>
   package var backing: SharedSegment.Backing { segment.backing }
-  package var byteCount: Int { segment.byteCount }
-  /// Ranks of the run.
-  package let rankCount: Int
 
   private let segment: SharedSegment
   let directiveBase: UnsafeMutableRawPointer
@@ -138,7 +135,6 @@ package final class NodeArena {
   package init(group: RankGroup, sizes: Sizes, policy: WaitPolicy) throws {
     self.sizes = sizes
     self.policy = policy
-    rankCount = group.size
     localRankCount = group.node.size
     let layout = Layout(sizes)
     segment = try SharedSegment(

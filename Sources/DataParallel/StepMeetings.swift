@@ -40,9 +40,7 @@ package final class StepMeetings {
     try exchange.startSharing(sections.parameters[bucket])
   }
 
-  /// All parameters and block sums are there, and everything that was under way.
-  package func gatherParameters() throws {
-    try exchange.share(sections.blocks)
-    arena.barrier()
-  }
+  /// All parameters are there, and the block sums with them: the wait for these is for everything
+  /// that was under way.
+  package func gatherParameters() throws { try gatherBlockSums() }
 }

@@ -2,8 +2,9 @@ import CKernels
 import Glibc
 import MPI
 
-/// How a rank waits for another: it spins, then gives its core away between looks, then sleeps
-/// between looks. It waits for ever: who is lost is the watchdog's business.
+/// How a rank waits for another: it spins, where only its own node is looked at, then gives its
+/// core away between looks, then sleeps between looks. It waits for ever: who is lost is the
+/// watchdog's business.
 package struct WaitPolicy {
   var waits: ck_wait_policy
   private let own: UnsafeMutablePointer<RankStatus>

@@ -72,14 +72,16 @@ package final class Watchdog: Sendable {
   package init(limits: Limits) { state = Mutex(State(limits: limits)) }
 
   /// Starts the thread, which lives as long as the process.
-  package func start(rank: Int) {
+  /// - Throws: `Failure.internalError` where there can be none: a rank that nobody watches, and
+  ///   that seems to be stopped.
+  package func start(rank: Int) throws {
     state.withLock {
       $0.alone.rank = Int32(rank)
       $0.alone.process = getpid()
       $0.alone.since = ck_monotonic_ns()
     }
     var thread = pthread_t()
-    pthread_create(
+    let error = pthread_create(
       &thread, nil,
       { argument in
         guard let argument else { return nil }
@@ -93,6 +95,11 @@ package final class Watchdog: Sendable {
           usleep(Watchdog.lookMicroseconds)
         }
       }, Unmanaged.passRetained(self).toOpaque())
+    if error != 0 {
+      throw Failure.internalError(
+        "no thread for the watchdog: \(String(cString: strerror(error)))",
+        remedy: "Allow this job more processes and threads (ulimit -u, the cgroup's pids.max).")
+    }
   }
 
   package func setLimits(_ limits: Limits) { state.withLock { $0.limits = limits } }

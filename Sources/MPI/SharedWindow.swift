@@ -19,6 +19,8 @@ package struct SharedWindow: ~Copyable {
     try check(
       "MPI_Win_allocate_shared",
       MPI_Win_allocate_shared(mine, 1, dt_info_null(), node.handle, &own, &handle))
+    // A window has a handler of its own, which ends the job.
+    try check("MPI_Win_set_errhandler", MPI_Win_set_errhandler(handle, dt_errors_return()))
     var size: Int = 0
     var unit: Int32 = 0
     var base: UnsafeMutableRawPointer?

@@ -149,8 +149,13 @@ package struct Coordinator {
       skipped += 1
     } else {
       updates += 1
-      // Sums that overflow, of terms that do not, are the end at once.
-      skipped = normIsFinite ? 0 : configuration.maxSkipped
+      // Sums that overflow, of terms that do not, are the end at once. Within a round of local steps
+      // more may follow: the count says at its end that there was one.
+      if !normIsFinite {
+        skipped = configuration.maxSkipped
+      } else if reason != .diverged {
+        skipped = 0
+      }
     }
     if skipped >= configuration.maxSkipped {
       reason = .diverged
@@ -192,7 +197,8 @@ package struct Coordinator {
   package mutating func observe(_ evaluation: Evaluation, step: Int) -> (saves: Bool, stops: Bool) {
     let value = evaluation.value(of: configuration.monitor)
     var saves = false
-    if value.isFinite {
+    // Behind a skipped step the state is not worth keeping, and no candidate.
+    if value.isFinite && skipped == 0 {
       best.append(.init(step: step, value: value))
       rankBest()
       saves = best.contains { $0.step == step }

@@ -115,8 +115,11 @@ final class SliceUpdater {
     for pass in passes {
       try meetings.gatherBlockSums()
       let norm = gradientNorm()
-      // A sum that overflowed: the parameters stay as they are, and rank 0 ends the run.
-      guard norm.isFinite else { return }
+      // A sum that overflowed: rank 0 ends the run. What has moved is to be alike on all nodes.
+      guard norm.isFinite else {
+        if movesAtOnce { try division.buckets.indices.forEach(meetings.startSharingParameters) }
+        return
+      }
       let factor = rules.clipping.factor(norm: norm)
       tensor.entry = -1
       try reducer.visitKept { block, range, gradient in

@@ -189,7 +189,9 @@ package final class Trainer {
     let start = ck_monotonic_ns()
     // The copy is the thread's until it has ended.
     didSave(checkpointer?.wait())
-    arena.barrier()
+    // A meeting of all hosts: those that had gone on would wait for a slow disk in a step, which is
+    // to take less.
+    try memory.gatherStatuses()
     try staging?.copy()
     updater.forgetErrors()
     if let checkpointer, coordinator.isWorthSaving(after: directive) {
@@ -200,7 +202,7 @@ package final class Trainer {
         didSave(report)
       }
     }
-    if waitsForDisk { arena.barrier() }
+    if waitsForDisk { try memory.gatherStatuses() }
   }
 
   /// Saves at once and waits for the report, which the first rank has. Collective.

@@ -69,10 +69,9 @@ package struct TrainingJob {
   /// only. Collective: every rank.
   package mutating func resolvedLines() throws -> [String] {
     let console = Console(mode: .off, isQuiet: !group.isFirst)
-    if let resumed = try findCheckpoint(console: console) {
-      try applyResumed(resumed, console: console)
-    }
-    modelFile = try readModelFile(resumed: nil, console: console)
+    let resumed = try findCheckpoint(console: console)
+    if let resumed { try applyResumed(resumed, console: console) }
+    modelFile = try readModelFile(resumed: resumed, console: console)
     let asked = sources.configuration
     let (description, trainCount) = try group.agree {
       let options = try asked.dataOptions(modelFile: modelFile)

@@ -55,10 +55,12 @@ struct BenchScale: ParsableCommand, RankCommand {
     }
     let measured = try StepBenchmark(
       group: group, flags: options.given, configurationFile: options.config)
-    if measured.localSteps > 1 {
-      throw Failure.usage(
-        "bench scale: with --local-steps hosts meet in one step of \(measured.localSteps)",
-        remedy: "Predict without it: the exchange it spares is the difference to one host.")
+    try group.agree {
+      if measured.localSteps > 1 {
+        throw Failure.usage(
+          "bench scale: with --local-steps hosts meet in one step of \(measured.localSteps)",
+          remedy: "Predict without it: the exchange it spares is the difference to one host.")
+      }
     }
     var model = ScaleModel(
       compute: computeMs.map { $0 / 1000 } ?? measured.compute,

@@ -149,7 +149,8 @@ import Training
   @Test func anOverflowIsAllTheSkipsThereMayBe() throws {
     var coordinator = try coordinator { $0.maxSkipped = 7 }
     coordinator.observe(step: 1, hasNonFinite: false, normIsFinite: false, wantsStop: false)
-    #expect(coordinator.skipped == 7)
+    coordinator.observe(step: 2, hasNonFinite: false, normIsFinite: true, wantsStop: false)
+    #expect(coordinator.skipped == 7, "its other steps of the round do not hide it")
   }
 
   @Test func divergesAfterTooManyBadSteps() throws {
@@ -199,6 +200,18 @@ import Training
     observe(0.4, at: 20, isWritten: false)
     #expect(coordinator.best.map(\.step) == [10], "what it had displaced is the best again")
     observe(0.45, at: 30, isWritten: true)
+    #expect(coordinator.best.map(\.step) == [30])
+  }
+
+  /// What is not saved displaces nothing.
+  @Test func aStateBehindASkippedStepIsNoBest() throws {
+    var coordinator = try coordinator()
+    #expect(coordinator.observe(Evaluation(split: .val, count: 1, loss: 1), step: 10).saves)
+    coordinator.observe(step: 20, hasNonFinite: true, normIsFinite: true, wantsStop: false)
+    #expect(!coordinator.observe(Evaluation(split: .val, count: 1, loss: 0.5), step: 20).saves)
+    #expect(coordinator.best.map(\.step) == [10])
+    coordinator.observe(step: 30, hasNonFinite: false, normIsFinite: true, wantsStop: false)
+    #expect(coordinator.observe(Evaluation(split: .val, count: 1, loss: 0.7), step: 30).saves)
     #expect(coordinator.best.map(\.step) == [30])
   }
 

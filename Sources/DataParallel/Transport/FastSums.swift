@@ -9,6 +9,7 @@ final class FastSums: SumTransport {
   private let lane: [Int]
   private let sums: UnsafeMutablePointer<Float>
   private let results: FloatMessages
+  /// For each bucket: this rank's part in all its sums.
   private let arrivals: [RequestList]
 
   /// - Parameter sums: the node's own, laid out like the parameters.

@@ -195,25 +195,23 @@ package final class NodeExchange {
   ///
   /// - Parameters:
   ///   - result: where the sum is to lie on that rank.
-  ///   - list: what is complete there when the sum is.
+  ///   - list: what is complete when this rank's part is done, which may take the parts of all the
+  ///     others: who waits for it before they have begun waits for ever.
   func startSum(
     _ values: UnsafeBufferPointer<Float>, on node: Int, into result: UnsafeMutableRawBufferPointer,
     list: RequestList
   ) throws {
     let isRoot = node == nodeIndex
-    try (isRoot ? list : requests).sum(
+    try list.sum(
       values, into: isRoot ? result.baseAddress?.assumingMemoryBound(to: Float.self) : nil,
       root: node, on: lane)
   }
 
   /// Lets MPI work on what is under way.
-  package func progress() throws { _ = try requests.areComplete() }
+  func progress() { communicator.progress() }
 
   /// Waits until everything started has been sent and received.
   package func wait() throws { try wait(for: requests) }
-
-  /// Whether there is another node.
-  var hasPeers: Bool { !peers.isEmpty }
 
   func wait(for list: RequestList) throws {
     // On one node a clock's look is what a small step would notice.

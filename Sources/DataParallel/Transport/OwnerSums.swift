@@ -12,6 +12,8 @@ final class OwnerSums: SumTransport {
   private let messages: any SumMessages
   private let sumCount: Int
   private let inboxCount: Int
+  /// Who fills each inbox, by position.
+  private let senders: [Int]
   /// For each bucket: what fills the inboxes.
   private let arrivals: [RequestList]
 
@@ -24,19 +26,18 @@ final class OwnerSums: SumTransport {
     self.messages = messages
     sumCount = plan.sumSlots.count
     inboxCount = plan.inboxCount
+    senders = exchange.peers.flatMap { peer in
+      division.sums(of: peer.node).map { _ in peer.position }
+    }
     arrivals = division.buckets.map { _ in RequestList() }
   }
 
   func begin() throws {
     for bucket in division.buckets.indices {
-      var index = 0
-      for peer in exchange.peers {
-        for _ in division.sums(of: peer.node) {
-          try exchange.receive(
-            into: messages.inbox(index, bucket: bucket), from: peer.position,
-            tag: NodeExchange.sumTag + bucket, list: arrivals[bucket])
-          index += 1
-        }
+      for (index, sender) in senders.enumerated() {
+        try exchange.receive(
+          into: messages.inbox(index, bucket: bucket), from: sender,
+          tag: NodeExchange.sumTag + bucket, list: arrivals[bucket])
       }
     }
   }

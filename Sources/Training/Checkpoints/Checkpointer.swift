@@ -49,6 +49,9 @@ final class Checkpointer {
     abandoned = store.folder.steps().filter { $0 > firstStep }
   }
 
+  /// The image's memory goes when the run's does, also where a failure ends it.
+  deinit { _ = task.wait() }
+
   var modelPath: String { store.folder.model }
   var runPath: String { store.folder.path }
   /// For want of a measurement: half the speed of a slow disk.

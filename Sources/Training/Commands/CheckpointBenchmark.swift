@@ -10,8 +10,10 @@ package enum CheckpointBenchmark {
   package static func run(
     group: RankGroup, flags: [String: String], configurationFile: String?, rounds: Int
   ) throws -> String {
-    guard (1...1000).contains(rounds) else {
-      throw Failure.usage("rounds: \(rounds)", remedy: "Expected 1 … 1000.")
+    try group.agree {
+      guard (1...1000).contains(rounds) else {
+        throw Failure.usage("rounds: \(rounds)", remedy: "Expected 1 … 1000.")
+      }
     }
     var job = try TrainingJob(group: group, flags: flags, configurationFile: configurationFile)
     let run = try job.prepare(console: Console(mode: .off, isQuiet: true), purpose: .train)

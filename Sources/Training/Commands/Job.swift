@@ -31,14 +31,15 @@ package enum Job {
     do {
       exit(try perform(command))
     } catch {
-      report(.internalError("\(error)"))
-      exit(Failure.Kind.internalError.rawValue)
+      let failure = (error as? Failure) ?? .internalError("\(error)")
+      report(failure)
+      exit(failure.kind.rawValue)
     }
   }
 
-  private static func perform(_ command: some RankCommand) throws(MPIError) -> Int32 {
+  private static func perform(_ command: some RankCommand) throws -> Int32 {
     let watchdog = Watchdog(limits: .init(fixed: command.hangTimeout))
-    watchdog.start(rank: Launcher.earlyRank)
+    try watchdog.start(rank: Launcher.earlyRank)
     let runtime = try MPIRuntime()
     let world = try runtime.world()
     let code = outcome(of: command, on: world, watchdog: watchdog)

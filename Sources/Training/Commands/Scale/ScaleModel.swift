@@ -5,10 +5,10 @@ import DataParallel
 ///     compute + max(last bucket, sums − backward) + gather + update / N + 3 · latency
 ///
 /// where `sums` is (N−1)/N · bytes of a gradient / bandwidth and `gather` (N−1)/N · 4 · parameters /
-/// bandwidth: every host sends its sums of the other hosts' slices, hidden behind backward but for
-/// the last bucket, and then its slice of the parameters. `backward` is what can hide them: without
+/// bandwidth: every host sends its sums of the other hosts' slices, during backward but for the
+/// last bucket, and then its slice of the parameters. `backward` is what can hide them: without
 /// the kernel that makes most of the gradient at once, since none of that leaves before its end.
-/// PowerSGD's factors go to every host, behind backward and in two messages:
+/// PowerSGD's factors go to every host, after backward and in two messages:
 ///
 ///     compute + (N−1) · bytes / bandwidth + gather + update / N + 4 · latency
 ///
