@@ -43,6 +43,11 @@ package struct DataOptions: Codable, Sendable {
     self.requireTarget = requireTarget
     self.expected = expected
   }
+
+  /// Whether a `--data` argument names a table with columns.
+  package static func isTable(_ spec: String) -> Bool {
+    spec.hasSuffix(".csv") || spec.hasSuffix(".csv.gz")
+  }
 }
 
 /// The source a `--data` argument names; files are opened only when it is described.
@@ -105,7 +110,7 @@ private func partReaders(
       "\(spec): expected single arrays, found an archive", remedy: "numpy.save x.npy and y.npy.")
   case _ where spec.hasSuffix(".npy"):
     return [.train: try ArrayPart(npy: spec, options)]
-  case _ where spec.hasSuffix(".csv") || spec.hasSuffix(".csv.gz"):
+  case _ where DataOptions.isTable(spec):
     return [.train: CSVPart(content: Content(path: spec), options: options)]
   case _ where isDirectory(spec):
     return try idxReaders(in: spec, classNames: nil, options)

@@ -35,10 +35,12 @@ package struct ParameterGroup: Sendable, Equatable, CustomStringConvertible {
       let sides = pair.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
       let value = sides.count == 2 ? String(sides[1]) : ""
       func number() throws -> Double {
-        let number = Double(value) ?? .nan
-        return try checked(
-          "param-group \(pattern): \(sides[0])", number, in: "a number, 0 or more, finite"
-        ) { $0 >= 0 && $0.isFinite }
+        guard let number = Double(value), number >= 0, number.isFinite else {
+          throw Failure.usage(
+            "param-group \(pattern): \(sides[0]) '\(value)'",
+            remedy: "Expected a number, 0 or more, finite.")
+        }
+        return number
       }
       switch sides[0] {
       case "lr-factor": rateFactor = try number()

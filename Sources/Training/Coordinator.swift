@@ -59,13 +59,10 @@ package struct Coordinator {
     self.optimizer = optimizer
     self.stepsPerEpoch = stepsPerEpoch
     self.totalSteps = totalSteps
-    evaluation = try Cadence(
-      configuration.evalEvery, option: "eval-every", stepsPerEpoch: stepsPerEpoch)
-    if case .minutes = evaluation {
-      throw Failure.usage(
-        "eval-every: '\(configuration.evalEvery)' is a time, which no two runs share",
-        remedy: "Write 500st or 1ep.")
-    }
+    // Not by the clock, which no two runs share.
+    evaluation = .steps(
+      try Cadence.steps(
+        configuration.evalEvery, option: "eval-every", stepsPerEpoch: stepsPerEpoch))
     checkpoint = try Cadence(
       configuration.checkpointEvery, option: "checkpoint-every", stepsPerEpoch: stepsPerEpoch)
     if configuration.earlyStopping && !hasValidation {

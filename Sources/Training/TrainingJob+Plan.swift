@@ -73,7 +73,8 @@ extension TrainingJob {
       })
     let outputs = data.description.outputCount * data.description.targetPositions
     if plans.outputCount != outputs {
-      throw Failure.usage(
+      throw Failure(
+        modelFile == nil ? .usage : .badData,
         "the model has \(plans.outputCount) outputs, the data needs \(outputs)",
         remedy: "Change the model's last layer.")
     }

@@ -45,8 +45,12 @@ extension TrainingJob {
     if case .samples(let count) = configuration.batchSize, count > trainCount {
       console.line("batch size \(count) clamped to the \(trainCount) training samples")
     }
-    if configuration.reduction == .fast && group.nodeCount > 1 {
-      console.logger.warning("reduction fast: the bits depend on the number of ranks and hosts")
+    if configuration.reduction == .fast {
+      if group.nodeCount == 1 {
+        console.line("reduction fast has no effect: on one host no gradient is sent")
+      } else {
+        console.logger.warning("reduction fast: the bits depend on the number of ranks and hosts")
+      }
     }
     if configuration.compress != .none {
       let name = "compress \(configuration.compress)"
@@ -209,16 +213,31 @@ extension TrainingJob {
       if let resumed {
         try store.load(
           StoredCheckpoint(path: resumed.path), into: arena.parameters, state: state)
-      } else if let path = configuration.initWeights, configuration.initOrder {
-        let names = try CheckpointStore.loadWeightsInOrder(
-          path, layout: layout, into: arena.parameters)
-        // Two layers of one shape could be meant the other way round.
-        let pairs = zip(layout.entries, names).map { "\($0.parameter.name) = \($1)" }
-        console.line("weights in order: \(pairs.joined(separator: ", "))")
       } else if let path = configuration.initWeights {
-        try CheckpointStore.loadWeights(path, layout: layout, into: arena.parameters)
+        try loadInitialWeights(
+          path, configuration, layout: layout, into: arena.parameters, console: console)
       }
     }
     try memory.fetchFromFirst(state: resumed == nil ? nil : state)
+  }
+
+  /// - Throws: `Failure.badData` naming option and file.
+  private func loadInitialWeights(
+    _ path: String, _ configuration: RunConfiguration, layout: ParameterLayout,
+    into parameters: UnsafeMutablePointer<Float>, console: Console
+  ) throws {
+    do {
+      guard configuration.initOrder else {
+        return try CheckpointStore.loadWeights(path, layout: layout, into: parameters)
+      }
+      let names = try CheckpointStore.loadWeightsInOrder(path, layout: layout, into: parameters)
+      // Two layers of one shape could be meant the other way round.
+      let pairs = zip(layout.entries, names).map { "\($0.parameter.name) = \($1)" }
+      console.line("weights in order: \(pairs.joined(separator: ", "))")
+    } catch var failure as Failure {
+      failure.message = "init-weights: " + failure.message
+      if failure.remedy.isEmpty { failure.remedy = "Name a safetensors file of this model." }
+      throw failure
+    }
   }
 }

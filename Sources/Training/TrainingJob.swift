@@ -76,6 +76,7 @@ package struct TrainingJob {
     let (description, trainCount) = try group.agree {
       let options = try asked.dataOptions(modelFile: modelFile)
       let description = try datasetSource(named: asked.data, options: options).describe()
+      if resumed == nil { try sources.refuseIdle(for: description) }
       return (description, try asked.split(description).trainCount)
     }
     return sources.describe(try resolve(description, trainCount: trainCount))
@@ -92,7 +93,11 @@ package struct TrainingJob {
     let asked = sources.configuration
     group.own.enter(.loading)
     let data = try loadData(asked, standardization: resumed?.state.standardization)
-    if let resumed { try compareData(data.description, with: resumed) }
+    if let resumed {
+      try compareData(data.description, with: resumed)
+    } else {
+      try group.agree { try sources.refuseIdle(for: data.description) }
+    }
     let configuration = try resolve(data.description, trainCount: data.split.trainCount)
     group.watchdog.setLimits(
       .init(fixed: configuration.hangTimeout, roundSteps: configuration.localSteps))
@@ -167,19 +172,21 @@ package struct TrainingJob {
   {
     let affinity = try Affinity(group)
     var (configuration, threads) = try group.agree {
-      let configuration = try sources.configuration.resolved(
-        for: description, trainCount: trainCount, worldSize: group.size,
-        ranksPerNode: group.topology.ranksPerNode)
-      let model = try makeModel(configuration, description)
-      let parameters = try Plan.parameterCount(
-        input: Shape([1] + description.featureShape), vocabulary: description.vocabularyCount,
-        model: { model($0) })
-      try MemoryPlan.check(parameters: parameters)
-      let samples =
-        configuration.batchCount(trainCount: trainCount) / configuration.tree().leafCount
-      let threads = affinity.threads(
-        parameters: parameters, samples: max(1, samples))
-      return (configuration, configuration.threads ?? threads)
+      try sources.locating {
+        let configuration = try sources.configuration.resolved(
+          for: description, trainCount: trainCount, worldSize: group.size,
+          ranksPerNode: group.topology.ranksPerNode)
+        let model = try makeModel(configuration, description)
+        let parameters = try Plan.parameterCount(
+          input: Shape([1] + description.featureShape), vocabulary: description.vocabularyCount,
+          model: { model($0) })
+        try MemoryPlan.check(parameters: parameters)
+        let samples =
+          configuration.batchCount(trainCount: trainCount) / configuration.tree().leafCount
+        let threads = affinity.threads(
+          parameters: parameters, samples: max(1, samples))
+        return (configuration, configuration.threads ?? threads)
+      }
     }
     // One number for the whole run: it is part of the arithmetic.
     threads = try group.world.allreduce(value: threads, .minimum)

@@ -14,8 +14,8 @@ struct Inspect: ParsableCommand {
 
   @Argument(help: "A model's name, a model FILE.yaml, a run's folder or a checkpoint's.")
   var subject: String?
-  @Option(help: "Ranks to plan memory for.")
-  var ranks = 1
+  @Option(help: "Ranks to plan memory for (default 1).")
+  var ranks: Int?
   @Option(
     help: ArgumentHelp(
       "Draw the run's losses, or --schedule, as a picture, too.", valueName: "file.svg"))
@@ -23,26 +23,46 @@ struct Inspect: ParsableCommand {
   @OptionGroup var options: TrainOptions
 
   func run() throws {
-    var lines: [String]
+    let lines: [String]
     // The first rank alone writes the picture.
     let picture = Launcher.earlyRank == 0 ? svg : nil
-    if subject == nil && options.schedule != nil {
-      lines = try Inspection.schedule(sources(options.given), svg: picture)
-    } else if let subject, access(subject, F_OK) == 0, !subject.hasSuffix(".yaml"),
+    if let subject, access(subject, F_OK) == 0, !subject.hasSuffix(".yaml"),
       !subject.hasSuffix(".yml")
     {
+      let given =
+        options.given.keys.sorted() + (options.config == nil ? [] : ["config"])
+        + (ranks == nil ? [] : ["ranks"])
+      try refuse(
+        given, "not together with \(subject), which is told as it was stored",
+        remedy: "Leave it out.")
       lines = try Inspection.checkpoint(subject) + Inspection.curves(subject, svg: picture)
-    } else if svg != nil {
-      throw Failure.usage("svg: there is no run and no --schedule to draw")
+    } else if subject == nil && options.schedule != nil {
+      try refuse(
+        ranks == nil ? [] : ["ranks"], "no schedule depends on it", remedy: "Leave it out.")
+      lines = try Inspection.schedule(sources(options.given), svg: picture)
     } else {
+      var flags = options.given
+      if let subject {
+        try refuse(
+          ["model", "schedule"].filter { flags[$0] != nil }, "not together with \(subject)",
+          remedy: "Give one of the two; a --schedule is drawn where no model is named.")
+        flags["model"] = subject
+      }
+      if svg != nil { throw Failure.usage("svg: there is no run and no --schedule to draw") }
+      let ranks = ranks ?? 1
       guard (1...65536).contains(ranks) else {
         throw Failure.usage("ranks: \(ranks)", remedy: "Expected 1 … 65536.")
       }
-      var flags = options.given
-      if let subject { flags["model"] = subject }
       lines = try Inspection.model(sources(flags), ranks: ranks)
     }
     if Launcher.earlyRank == 0 { for line in lines { print(line) } }
+  }
+
+  /// Options that the subject has no use for.
+  private func refuse(_ names: [String], _ problem: String, remedy: String) throws {
+    if !names.isEmpty {
+      throw Failure.usage("\(names.joined(separator: ", ")): \(problem)", remedy: remedy)
+    }
   }
 
   private func sources(_ flags: [String: String]) throws -> ConfigurationSources {

@@ -24,16 +24,20 @@ struct Predict: ParsableCommand, RankCommand {
   var output: String?
   @Option(help: "The beginning of a text.")
   var prompt: String?
-  @Option(help: "Tokens to add to it.")
-  var tokens = 200
-  @Option(help: "Divides the scores: below 1 likely tokens win more often, 0 takes the likeliest.")
-  var temperature = 1.0
+  @Option(help: "Tokens to add to it (default 200).")
+  var tokens: Int?
+  @Option(
+    help: """
+      Divides the scores: below 1 likely tokens win more often, 0 takes the likeliest (default 1).
+      """)
+  var temperature: Double?
   @Option(help: "Draw from the k likeliest tokens alone.")
   var topK: Int?
-  @Option(help: "Another seed draws other tokens.")
-  var seed: UInt64 = 0
+  @Option(help: "Another seed draws other tokens (default 0).")
+  var seed: UInt64?
 
   func run(on group: RankGroup) throws -> Int32 {
+    try group.agree { try checkOptions() }
     if let prompt {
       let trained = try TrainedModel.shared(model, group: group)
       try group.onFirst { try generate(prompt, trained) }
@@ -58,13 +62,33 @@ struct Predict: ParsableCommand, RankCommand {
     return 0
   }
 
+  /// Refuses what the other of the two uses of the command is for.
+  private func checkOptions() throws {
+    let ofRows = [("data", data != nil), ("split", split != nil), ("output", output != nil)]
+    let ofText = [
+      ("tokens", tokens != nil), ("temperature", temperature != nil), ("top-k", topK != nil),
+      ("seed", seed != nil),
+    ]
+    let idle = (prompt == nil ? ofText : ofRows).filter(\.1).map(\.0)
+    if !idle.isEmpty {
+      throw Failure.usage(
+        "\(idle.joined(separator: ", ")): not \(prompt == nil ? "without" : "together with") prompt",
+        remedy: prompt == nil
+          ? "Only a continued text needs it: add --prompt, or leave it out."
+          : "A text is continued on standard output: leave out one or the other.")
+    }
+    if let tokens, tokens < 0 {
+      throw Failure.usage("tokens: '\(tokens)'", remedy: "Expected 0 or more.")
+    }
+  }
+
   /// Prints the prompt and its continuation.
   private func generate(_ prompt: String, _ trained: TrainedModel) throws {
     let sampling = try TextGenerator.Sampling(
-      temperature: temperature, topK: topK, seed: seed)
+      temperature: temperature ?? 1, topK: topK, seed: seed ?? 0)
     var generator = try TextGenerator(trained, prompt: prompt)
     var text = Array(prompt.utf8)
-    for _ in 0..<max(0, tokens) { text += try generator.next(sampling) }
+    for _ in 0..<(tokens ?? 200) { text += try generator.next(sampling) }
     print(String(decoding: text, as: UTF8.self))
   }
 }

@@ -37,6 +37,10 @@ extension Integration {
         Refusal(["--class-weights", "1,nan"], 64, "class-weights", "'1,nan'"),
         Refusal(["--data", "digits", "--task", "regression"], 64, "task"),
         Refusal(["--init-order"], 64, "init-order", "--init-weights"),
+        Refusal(["--patience", "5"], 64, "patience", "--early-stopping"),
+        Refusal(["--start-from", "zzz"], 64, "start-from", "'zzz'", "100st"),
+        Refusal(["--checkpoint-every", "foo"], 64, "'foo'", "500st, 1ep or 10min"),
+        Refusal(["--eval-every", "10min"], 64, "eval-every", "'10min'", "500st or 1ep"),
         Refusal(["--expect-ranks", "4"], 64, "expect-ranks", "4", "3"),
       ])
     }
@@ -68,6 +72,10 @@ extension Integration {
         try file("nested", "lr: {a: 1}\n", "lr"), try file("list", "- lr\n", "mapping"),
         try file("broken", "lr: [1, 2\n", "broken"), try file("empty", "", "empty"),
         try file("switch", "standardize: perhaps\n", "line 1"),
+        // What is known to be wrong with the data alone.
+        try file("schedule", "seed: 1\nschedule: cosin\n", "line 2"),
+        try file("model", "seed: 1\nmodel: mlq\n", "line 2"),
+        try file("idle", "seed: 1\n\nouter-lr: 0.5\n", "line 3"),
         Refusal(["--config", folder.file("none.yaml")], 64, "none.yaml"),
       ])
     }
@@ -83,6 +91,14 @@ extension Integration {
       #expect(lines.contains("seed: 0  # default"))
       #expect(lines.contains("optimizer: adam  # default"), "\(outcome)")
       #expect(lines.filter { $0.hasPrefix("lr:") }.count == 1, "one rank prints")
+      // Defaults that do nothing stand in it as well.
+      let printed = try folder.write("printed.yaml", outcome.stdout)
+      let again = try IntegrationTests.run(
+        ranks: 3, expecting: 0, ["--config", printed, "--print-config"])
+      func values(_ text: String) -> [Substring] {
+        text.split(whereSeparator: \.isNewline).map { $0.prefix { $0 != "#" } }
+      }
+      #expect(values(again.stdout) == values(outcome.stdout))
     }
 
     @Test func `Model files`() throws {
@@ -92,13 +108,13 @@ extension Integration {
       }
       let good = "input: [1, 8, 8]\nlayers:\n  - linear: 32\n  - relu\n  - linear: 10\n"
       try Refusal.expect([
-        try model("unknown", "layers:\n  - linear: 8\n  - dence: 10\n", 64, "dence"),
-        try model("conv", "layers:\n  - conv: {out: 8, kernel: 9}\n", 64, "0 (conv)"),
+        try model("unknown", "layers:\n  - linear: 8\n  - dence: 10\n", 65, "dence"),
+        try model("conv", "layers:\n  - conv: {out: 8, kernel: 9}\n", 65, "0 (conv)"),
         try model(
           "input", good.replacingOccurrences(of: "1, 8, 8", with: "1, 9, 9"), 65, "[1, 8, 8]"),
         try model("key", "layers:\n  - linear: {outs: 8}\n", 65, "line 2"),
         try model("zero", "layers:\n  - linear: 0\n  - linear: 10\n", 65, "line 2"),
-        try model("outputs", "layers:\n  - linear: 9\n", 64, "9 outputs"),
+        try model("outputs", "layers:\n  - linear: 9\n", 65, "9 outputs"),
         try model("none", "input: [1, 8, 8]\n", 65, "layers"),
         try model("text", "hello", 65, "layers"),
         Refusal(["--model", folder.file("absent.yaml")], 65, "absent.yaml"),
@@ -126,6 +142,7 @@ extension Integration {
         "nan.safetensors", bytes.dropLast(4) + [0, 0, 0xC0, 0x7F])
       try Refusal.expect(
         [
+          (["--init-weights", folder.file("none")], "init-weights: \(folder.file("none"))"),
           (["--init-weights", cut], "cut.safetensors"),
           (["--init-weights", huge], "huge.safetensors"),
           (["--init-weights", nan], "2.bias holds a NaN"),
@@ -151,8 +168,17 @@ extension Integration {
       let file = try folder.write("file", "")
       try Subject.tool("mkdir", folder.file("other"))
       try folder.write("other/notes.txt", "mine")
+      let stopped = folder.run("stopped")
+      try Subject.tool("mkdir", stopped.path)
+      try folder.write("stopped/config.yaml", "")
       try Refusal.expect([
         Refusal(["--run", folder.file("other"), "--resume", "auto"], 64, "exists"),
+        Refusal(["--run", folder.file("other")], 64, "exists", "name another"),
+        // Neither may send the user to the other.
+        Refusal(stopped.option, 64, "exists", "no checkpoint", "delete"),
+        Refusal(stopped.option + ["--resume", "latest"], 65, "no checkpoint", "delete"),
+        Refusal(folder.run("none").option + ["--resume", "latest"], 65, "without --resume"),
+        Refusal(["evaluate", stopped.path], 65, "neither a checkpoint", "Name a folder"),
         Refusal(["--run", "/dev/null/x"], 73, "/dev/null/x"),
         Refusal(["--run", file + "/x"], 73, "file/x"),
         Refusal(run.option, 64, "--resume"), Refusal(["--run", file], 64, "exists"),

@@ -63,6 +63,9 @@ extension Integration {
         Refusal(
           ["--schedule", "reduce-on-plateau", "--val-fraction", "0"], 64, "no validation data"),
         Refusal(["inspect", "mlp:64", "--svg", folder.file("x.svg")], 64, "svg"),
+        Refusal(["inspect", "mlp:64", "--schedule", "cosine"], 64, "schedule", "mlp:64"),
+        Refusal(["inspect", "mlp:64", "--model", "cnn"], 64, "model", "mlp:64"),
+        Refusal(["inspect", "--schedule", "cosine", "--ranks", "2"], 64, "ranks"),
       ])
     }
   }

@@ -57,6 +57,10 @@ extension Integration {
       }
       try Refusal.expect([
         Refusal(predict + ["--temperature", "-1"], 64, "temperature"),
+        Refusal(["predict", run.path, "--prompt", "a", "--tokens", "-5"], 64, "tokens", "'-5'"),
+        Refusal(
+          predict + ["--output", folder.file("o.csv"), "--data", text, "--split", "val"], 64,
+          "data, split, output", "together with prompt"),
         Refusal(["predict", run.path, "--prompt", "Ω"], 65, "prompt, character 1", "vocabulary"),
         Refusal(["predict", run.path, "--prompt", ""], 64, "empty"),
         Refusal(

@@ -137,6 +137,9 @@ extension Integration {
       try Refusal.expect([
         Refusal(["predict", run.path, "--output", folder.file("x.txt")], 64, ".csv"),
         Refusal(["predict", run.path, "--output", "/dev/null/x.npy"], 73, "/dev/null/x.npy"),
+        Refusal(
+          ["predict", run.path, "--output", folder.file("x.csv"), "--tokens", "3", "--top-k", "1"],
+          64, "tokens, top-k", "without prompt"),
       ])
     }
 
@@ -177,6 +180,9 @@ extension Integration {
         Refusal(["inspect", copy], 65, "metrics.jsonl, line 3"),
         Refusal(["inspect", run.checkpoint(52), "--svg", picture], 65, "no run's metrics.jsonl"),
         Refusal(["inspect", run.path, "--svg", "/dev/null/x.svg"], 73, "/dev/null/x.svg"),
+        Refusal(["inspect", run.path, "--schedule", "cosine"], 64, "schedule", run.path),
+        Refusal(["inspect", run.path, "--model", "cnn", "--lr", "9"], 64, "lr, model", run.path),
+        Refusal(["inspect", run.path, "--ranks", "2"], 64, "ranks", run.path),
       ])
     }
   }

@@ -150,6 +150,7 @@ extension Integration {
       try Refusal.expect([
         Refusal(["--freeze", "head.*"], 64, "head.*", "0.weight"),
         Refusal(["--param-group", "0.*:rate=1"], 64, "param-group", "rate"),
+        Refusal(["--param-group", "0.*:lr-factor=abc"], 64, "lr-factor 'abc'", "a number"),
         Refusal(["--clip-agc", "0.1", "--clip-norm", "1"], 64, "clip-agc", "clip-norm"),
         Refusal(["--ema-decay", "1"], 64, "ema-decay", "1"),
         Refusal(["--optimizer", "rprop", "--etas", "0.5,0.9"], 64, "etas: 0.5,0.9"),

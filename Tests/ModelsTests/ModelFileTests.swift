@@ -179,6 +179,14 @@ import Testing
     #expect(
       layers("{concat: [[relu], [{maxpool: 2}]]}").contains(
         "branch 0 gives [1, 1, 12, 12], branch 1 [1, 1, 6, 6]"))
+    // All of them are the file's fault; a list of layers helps with the name of one.
+    for (list, remedy) in [
+      ("dence", "Layers: linear, "), ("{maxpool: 13}", ""), ("{conv: {out: 4, kernel: -3}}", ""),
+    ] {
+      let failure = failure { _ = try plan("layers: [\(list)]") }
+      #expect(failure?.kind == .badData, "\(list)")
+      #expect(failure?.remedy.prefix(16) == remedy[...], "\(list)")
+    }
     #expect(layers("{groupnorm: 3}").contains("1 channels do not divide into 3 groups"))
     #expect(layers("{batchnorm: {eps: 0}}").contains("eps must be a number, greater than 0"))
     #expect(refusal("layers: [linear: 10, linear: 3]\nlayers: []").contains("layers"))

@@ -15,8 +15,8 @@ import Testing
 
   @Test(arguments: [
     ("", "PATTERN"), ("a", "PATTERN"), (":freeze=true", "PATTERN"), ("a:", "key"),
-    ("a:freeze", "freeze"), ("a:freeze=yes", "freeze"), ("a:lr-factor=-1", "lr-factor: -1.0"),
-    ("a:lr-factor=inf", "lr-factor: inf"), ("a:lr-factor=x", "lr-factor: nan"),
+    ("a:freeze", "freeze"), ("a:freeze=yes", "freeze"), ("a:lr-factor=-1", "lr-factor '-1'"),
+    ("a:lr-factor=inf", "lr-factor 'inf'"), ("a:lr-factor=x", "lr-factor 'x'"),
     ("a:weight-decay=nan", "weight-decay: nan"), ("a:rate=1", "'rate'"),
     ("a:freeze=true,", "unknown key ''"),
   ])

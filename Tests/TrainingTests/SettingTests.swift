@@ -120,6 +120,7 @@ import Training
 
   @Test(arguments: [
     "task", "decay-exclude", "loss", "monitor", "progress", "standardize", "quiet", "centered",
+    "warmup", "start-from", "checkpoint-every", "keep-every", "eval-every",
   ])
   func refusesBadWords(_ name: String) {
     let failure = failure { _ = try configuration([name: "weight"]) }

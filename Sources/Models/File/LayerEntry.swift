@@ -31,7 +31,9 @@ struct LayerEntry {
     default: throw builder.failure(node, "layer \(path): expected a layer's name or one key")
     }
     guard let kind = LayerKind.named(name) else {
-      throw builder.failure(node, "layer \(path): unknown layer '\(name)'", kind: .usage)
+      let kinds = LayerKind.all.map(\.name).joined(separator: ", ")
+      throw builder.failure(
+        node, "layer \(path): unknown layer '\(name)'", remedy: "Layers: \(kinds).")
     }
     self.kind = kind
     var values: [String: Node] = [:]

@@ -44,15 +44,14 @@ final class ModelFileBuilder {
       }
       let (layer, output) = try entry.make()
       value = output
-      if let failure = trace.failure { throw self.failure(node, failure.message, kind: .usage) }
+      if let failure = trace.failure { throw self.failure(node, failure.message) }
       layers.append(layer)
     }
     return (Sequential(layers), value)
   }
 
-  func failure(_ node: Node, _ message: String, kind: Failure.Kind = .badData) -> Failure {
+  func failure(_ node: Node, _ message: String, remedy: String = "") -> Failure {
     let line = node.mark.map { ", line \($0.line)" } ?? ""
-    let kinds = LayerKind.all.map(\.name).joined(separator: ", ")
-    return Failure(kind, "\(path)\(line): \(message)", remedy: "Layers: \(kinds).")
+    return Failure.badData("\(path)\(line): \(message)", remedy: remedy)
   }
 }

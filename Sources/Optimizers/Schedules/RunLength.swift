@@ -12,15 +12,22 @@ package struct RunLength: Sendable, Equatable {
   package let amount: Double
   package let unit: Unit
 
-  package init(_ text: String, option: String) throws {
+  /// Nil where `text` is no length.
+  package init?(_ text: String) {
     let unit = [Unit.steps, .epochs, .percent].first { text.hasSuffix($0.rawValue) }
     let number = unit.map { String(text.dropLast($0.rawValue.count)) } ?? text
-    guard let amount = Double(number), amount >= 0, amount <= 1e12 else {
+    guard let amount = Double(number), amount >= 0, amount <= 1e12 else { return nil }
+    self.amount = amount
+    self.unit = unit ?? .steps
+  }
+
+  /// - Throws: `Failure.usage` naming the option.
+  package init(_ text: String, option: String) throws {
+    guard let length = RunLength(text) else {
       throw Failure.usage(
         "\(option): '\(text)' is not a duration", remedy: "Write 100st, 5ep or 10%.")
     }
-    self.amount = amount
-    self.unit = unit ?? .steps
+    self = length
   }
 
   package func steps(stepsPerEpoch: Int, totalSteps: Int) -> Int {

@@ -27,6 +27,13 @@ package struct RunFolder: Sendable {
   /// Whether this program made it.
   var isRun: Bool { access(path + "/config.yaml", F_OK) == 0 }
 
+  /// What to do where there is none to continue.
+  var withoutCheckpoint: String {
+    isRun
+      ? "It has no checkpoint: name another folder with --run, or delete this one."
+      : "It is no run's folder: name another with --run."
+  }
+
   /// Whether it holds nothing but what a start leaves that was killed before its first checkpoint.
   var hasNotBegun: Bool {
     access(path + "/.", F_OK) == 0 && steps().isEmpty
@@ -62,7 +69,8 @@ package struct RunFolder: Sendable {
     guard access(path, F_OK) != 0 else {
       throw Failure.usage(
         "run: \(path) exists",
-        remedy: "Continue it with --resume latest, or choose another folder with --run.")
+        remedy: steps().isEmpty
+          ? withoutCheckpoint : "Continue it with --resume latest, or name another with --run.")
     }
     var made = path.hasPrefix("/") ? "" : "."
     for part in path.split(separator: "/") {

@@ -77,7 +77,8 @@ package struct StoredCheckpoint {
       }
       let folder = RunFolder(request)
       guard let step = try candidates("latest", in: folder).first else {
-        throw Failure.badData("\(request): the run has no checkpoint")
+        throw Failure.badData(
+          "\(request): the run has no checkpoint", remedy: "Name another run or checkpoint.")
       }
       return (try StoredCheckpoint(path: folder.checkpointFolder.final(step)), folder)
     }
@@ -96,7 +97,9 @@ package struct StoredCheckpoint {
     _ steps: [Int], of folder: RunFolder, warn: (String) -> Void
   ) throws -> StoredCheckpoint {
     var lastFailure = Failure.badData(
-      "\(folder.path): no checkpoint to take", remedy: "Start the run without --resume.")
+      "\(folder.path): no checkpoint to continue",
+      remedy: access(folder.path, F_OK) == 0
+        ? folder.withoutCheckpoint : "Start the run without --resume.")
     for step in steps {
       do {
         return try StoredCheckpoint(path: folder.checkpointFolder.final(step))

@@ -10,8 +10,10 @@ extension Inspection {
     let asked = sources.configuration
     let description = try datasetSource(named: asked.data, options: asked.dataOptions()).describe()
     let trainCount = try asked.split(description).trainCount
-    let configuration = try asked.resolved(
-      for: description, trainCount: trainCount, worldSize: 1)
+    try sources.refuseIdle(for: description)
+    let configuration = try sources.locating {
+      try asked.resolved(for: description, trainCount: trainCount, worldSize: 1)
+    }
     let schedule = try configuration.makeSchedule(trainCount: trainCount)
     let total = schedule.totalSteps
     // More than a screen can show; a very long run is drawn at every n-th step.

@@ -16,8 +16,10 @@ package enum Inspection {
     let asked = sources.configuration
     let description = try datasetSource(named: asked.data, options: asked.dataOptions()).describe()
     let split = try asked.split(description)
-    let configuration = try asked.resolved(
-      for: description, trainCount: split.trainCount, worldSize: ranks)
+    try sources.refuseIdle(for: description)
+    let configuration = try sources.locating {
+      try asked.resolved(for: description, trainCount: split.trainCount, worldSize: ranks)
+    }
     let tree = configuration.tree()
     let batch = configuration.batchCount(trainCount: split.trainCount)
     let leaf = (batch + tree.leafCount - 1) / tree.leafCount

@@ -24,6 +24,11 @@ package struct TrainedModel: Codable {
       throw Failure.badData("\(path): no such run or checkpoint")
     }
     let isCheckpoint = access(path + "/SHA256SUMS", F_OK) == 0
+    guard isCheckpoint || !RunFolder(path).steps().isEmpty else {
+      throw Failure.badData(
+        "\(path): neither a checkpoint nor a run that has one",
+        remedy: "Name a folder that holds SHA256SUMS, or checkpoints/ with one in it.")
+    }
     guard
       let found = try StoredCheckpoint.find(
         isCheckpoint ? path : "latest", run: isCheckpoint ? nil : path, warn: warn)

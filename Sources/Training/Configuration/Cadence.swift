@@ -7,19 +7,29 @@ package enum Cadence: Sendable, Equatable {
   case minutes(Double)
 
   /// Reads `500st`, `1ep` or `10min`.
+  /// - Throws: `Failure.usage`.
   package init(_ text: String, option: String, stepsPerEpoch: Int) throws {
-    if text.hasSuffix("min") {
-      guard let minutes = Double(text.dropLast(3)), minutes > 0, minutes < 1e9 else {
-        throw Failure.usage("\(option): '\(text)' is no time", remedy: "Write 10min.")
-      }
-      self = .minutes(minutes)
+    guard text.hasSuffix("min") else {
+      self = .steps(
+        try Cadence.steps(
+          text, option: option, stepsPerEpoch: stepsPerEpoch, expected: "500st, 1ep or 10min"))
       return
     }
-    let length = try RunLength(text, option: option)
-    guard length.unit != .percent, length.amount > 0 else {
-      throw Failure.usage("\(option): '\(text)'", remedy: "Write 500st, 1ep or 10min.")
+    guard let minutes = Double(text.dropLast(3)), minutes > 0, minutes < 1e9 else {
+      throw Failure.usage("\(option): '\(text)' is no time", remedy: "Write 10min.")
     }
-    self = .steps(max(1, length.steps(stepsPerEpoch: stepsPerEpoch, totalSteps: 0)))
+    self = .minutes(minutes)
+  }
+
+  /// Reads `500st` or `1ep`: how often what must not depend on the clock happens.
+  /// - Throws: `Failure.usage`.
+  static func steps(
+    _ text: String, option: String, stepsPerEpoch: Int, expected: String = "500st or 1ep"
+  ) throws -> Int {
+    guard let length = RunLength(text), length.unit != .percent, length.amount > 0 else {
+      throw Failure.usage("\(option): '\(text)' is not valid", remedy: "Expected \(expected).")
+    }
+    return max(1, length.steps(stepsPerEpoch: stepsPerEpoch, totalSteps: 0))
   }
 
   /// Whether it is due after update number `step` (1 for the first).
@@ -35,14 +45,8 @@ package enum Cadence: Sendable, Equatable {
 extension RunConfiguration {
   /// Multiples of it are kept for ever; nil where none are.
   func keepEverySteps(stepsPerEpoch: Int) throws -> Int? {
-    guard let keepEvery else { return nil }
-    guard
-      case .steps(let steps) = try Cadence(
-        keepEvery, option: "keep-every", stepsPerEpoch: stepsPerEpoch)
-    else {
-      throw Failure.usage(
-        "keep-every: '\(keepEvery)' is a time, which no step has", remedy: "Write 5000st or 10ep.")
+    try keepEvery.map {
+      try Cadence.steps($0, option: "keep-every", stepsPerEpoch: stepsPerEpoch)
     }
-    return steps
   }
 }

@@ -1,4 +1,5 @@
 import Basics
+package import Datasets
 import Models
 import Reports
 import Yams
@@ -93,6 +94,31 @@ package struct ConfigurationSources {
       return items.compactMap { $0.scalar?.string }.joined(
         separator: Setting.named(name)?.separator ?? ",")
     default: throw Failure.usage("\(name): expected one value (from \(place))")
+    }
+  }
+
+  /// What `body` refuses later than `apply` could, with where the value that it names came from.
+  func locating<Result>(_ body: () throws -> Result) throws -> Result {
+    do {
+      return try body()
+    } catch var failure as Failure where failure.kind == .usage {
+      let name = String(failure.message.prefix { !": ".contains($0) })
+      if let origin = origins[name] { failure.message += " (from \(origin))" }
+      throw failure
+    }
+  }
+
+  /// Refuses what was given and would do nothing.
+  /// - Throws: `Failure.usage` naming option and origin.
+  package func refuseIdle(for description: DatasetDescription) throws {
+    let defaults = RunConfiguration()
+    for rule in IdleSettings.all where !rule.areUsed(configuration, description) {
+      for name in rule.names {
+        guard let setting = Setting.named(name), let origin = origins[name],
+          setting.print(configuration) != setting.print(defaults)
+        else { continue }
+        throw Failure.usage("\(name): \(rule.problem) (from \(origin))", remedy: rule.remedy)
+      }
     }
   }
 

@@ -47,10 +47,6 @@ extension RunConfiguration {
         "precision: this CPU has no instructions for \(precision.rawValue)",
         remedy: "Use fp32, or \(precision.portable.rawValue) for the same figures, slowly.")
     }
-    if initOrder && initWeights == nil {
-      throw Failure.usage(
-        "init-order: there are no weights to order", remedy: "Name a file with --init-weights.")
-    }
     if clipping.norm != nil && clipping.ratio != nil {
       throw Failure.usage(
         "clip-agc: not together with clip-norm", remedy: "Give one of the two.")

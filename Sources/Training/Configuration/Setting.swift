@@ -130,7 +130,7 @@ package struct Setting {
         configuration.elasticNet = values
       },
       text("schedule", \.schedule),
-      optionalText("warmup", \.warmup),
+      optionalText("warmup", \.warmup, check: length),
       optionalNumber("clip-norm", \.clipping.norm, "above 0, finite") { $0 > 0 && $0.isFinite },
       optionalNumber("clip-value", \.clipping.value, "above 0, finite") { $0 > 0 && $0.isFinite },
       optionalNumber("clip-agc", \.clipping.ratio, "above 0, finite") { $0 > 0 && $0.isFinite },
@@ -183,10 +183,12 @@ package struct Setting {
         }
         configuration.timeLimit = text
       },
-      text("checkpoint-every", \.checkpointEvery, free: true),
+      text("checkpoint-every", \.checkpointEvery, free: true) {
+        _ = try Cadence($1, option: $0, stepsPerEpoch: 1)
+      },
       count("keep", \.keep, 1...1_000_000, free: true),
       count("keep-best", \.keepBest, 1...1_000_000, free: true),
-      optionalText("keep-every", \.keepEvery, free: true),
+      optionalText("keep-every", \.keepEvery, free: true, check: stepCadence),
       Setting("checkpoint-mode", free: true, print: { $0.checkpointMode.rawValue }) {
         guard let mode = RunConfiguration.CheckpointMode(rawValue: $1) else {
           throw refusal("checkpoint-mode", $1, "async or sync")
@@ -196,7 +198,7 @@ package struct Setting {
       flag("early-stopping", \.earlyStopping),
       count("patience", \.patience, 1...1_000_000),
       number("min-delta", \.minDelta, "0 or more, finite") { $0 >= 0 && $0.isFinite },
-      optionalText("start-from", \.startFrom),
+      optionalText("start-from", \.startFrom, check: length),
       optionalNumber("stopping-threshold", \.stoppingThreshold, "a finite number") { $0.isFinite },
       optionalNumber("divergence-threshold", \.divergenceThreshold, "a finite number") {
         $0.isFinite
@@ -211,7 +213,7 @@ package struct Setting {
         "no-restore-best", isSwitch: true, print: { $0.restoreBest ? nil : "true" }
       ) { $0.restoreBest = try !boolean("no-restore-best", $1) },
       count("log-every", \.logEvery, 1...(1 << 40), free: true),
-      text("eval-every", \.evalEvery, free: false),
+      text("eval-every", \.evalEvery, check: stepCadence),
       optionalCount("eval-batch", \.evalBatch, 1...(1 << 24)),
       Setting("progress", free: true, print: { $0.progress }) { configuration, text in
         guard ["auto", "on", "off"].contains(text) else {
@@ -262,22 +264,38 @@ package struct Setting {
 extension Setting {
   fileprivate typealias Path<Value> = WritableKeyPath<RunConfiguration, Value>
 
-  fileprivate static func text(_ name: String, _ path: Path<String>, free: Bool = false)
-    -> Setting
-  {
+  /// Throws where text is no value of the setting of that name.
+  fileprivate typealias Check = (_ name: String, _ text: String) throws -> Void
+
+  fileprivate static func text(
+    _ name: String, _ path: Path<String>, free: Bool = false, check: @escaping Check = word
+  ) -> Setting {
     Setting(name, free: free, print: { $0[keyPath: path] }) { configuration, text in
-      guard !text.isEmpty else { throw refusal(name, text, "a word") }
+      try check(name, text)
       configuration[keyPath: path] = text
     }
   }
 
   fileprivate static func optionalText(
-    _ name: String, _ path: Path<String?>, free: Bool = false
+    _ name: String, _ path: Path<String?>, free: Bool = false, check: @escaping Check = word
   ) -> Setting {
     Setting(name, free: free, print: { $0[keyPath: path] }) { configuration, text in
-      guard !text.isEmpty else { throw refusal(name, text, "a word") }
+      try check(name, text)
       configuration[keyPath: path] = text
     }
+  }
+
+  fileprivate static func word(_ name: String, _ text: String) throws {
+    if text.isEmpty { throw refusal(name, text, "a word") }
+  }
+
+  /// Kept as text: how many steps an epoch has is known with the data.
+  fileprivate static func length(_ name: String, _ text: String) throws {
+    _ = try RunLength(text, option: name)
+  }
+
+  fileprivate static func stepCadence(_ name: String, _ text: String) throws {
+    _ = try Cadence.steps(text, option: name, stepsPerEpoch: 1)
   }
 
   fileprivate static func flag(_ name: String, _ path: Path<Bool>, free: Bool = false) -> Setting {
