@@ -17,7 +17,7 @@ import Testing
     ("", "PATTERN"), ("a", "PATTERN"), (":freeze=true", "PATTERN"), ("a:", "key"),
     ("a:freeze", "freeze"), ("a:freeze=yes", "freeze"), ("a:lr-factor=-1", "lr-factor '-1'"),
     ("a:lr-factor=inf", "lr-factor 'inf'"), ("a:lr-factor=x", "lr-factor 'x'"),
-    ("a:weight-decay=nan", "weight-decay: nan"), ("a:rate=1", "'rate'"),
+    ("a:weight-decay=nan", "weight-decay 'nan'"), ("a:rate=1", "'rate'"),
     ("a:freeze=true,", "unknown key ''"),
   ])
   func refuses(_ text: String, words: String) {
