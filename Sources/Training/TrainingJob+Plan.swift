@@ -1,4 +1,5 @@
 import Basics
+import CKernels
 import DataParallel
 import Datasets
 import Graph
@@ -228,11 +229,9 @@ extension TrainingJob {
       rows: (.validation(data.split), .test(data.dataset)), coordinator: coordinator,
       stragglers: journal == nil || group.size == 1
         ? nil
-        // Of ranks that are not in the team nothing is known within a round.
         : StragglerWatch(
-          leaves: (0..<group.size).map {
-            built.team.positions.contains($0) ? built.division.leaves(of: $0).count : 0
-          }),
+          leaves: (0..<group.size).map { built.division.leaves(of: $0).count }, step: firstStep,
+          now: ck_monotonic_ns()),
       journal: journal, checkpointer: checkpointer, staging: staging, firstStep: firstStep)
   }
 }

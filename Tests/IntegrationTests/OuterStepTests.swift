@@ -206,5 +206,50 @@ extension Integration {
         }
       }
     }
+
+    private static let endless =
+      recipe + ["--steps", "100000000", "--eval-every", "100000000st"]
+
+    /// Two hosts with a rank each; `pulse` stops the second one for so many microseconds at a time,
+    /// over and over, once there is a checkpoint, until `condition`.
+    private func slowHost(
+      _ run: RunFolder, _ options: [String], pulse: UInt32, until condition: (Job) -> Bool
+    ) throws -> (hosts: Hosts, job: Job) {
+      let hosts = try Hosts([1, 1])
+      let job = try Job(
+        ranks: 2, Self.endless + ["--model", "mlp:512,512"] + run.option + options,
+        prefix: hosts.prefix)
+      try job.wait { run.entries().contains("latest") }
+      let process = try #require(job.ranks.first { $0.rank == 1 }).id
+      try job.wait {
+        kill(process, SIGSTOP)
+        usleep(pulse)
+        kill(process, SIGCONT)
+        usleep(20_000)
+        return condition(job)
+      }
+      return (hosts, job)
+    }
+
+    /// The first host meets it once a round only.
+    @Test func `A slow host is named`() throws {
+      let run = folder.run("run")
+      let (hosts, job) = try slowHost(
+        run, ["--local-steps", "40", "--checkpoint-every", "400st"], pulse: 60_000
+      ) { $0.stderr.contains("keeps the others waiting") }
+      for rank in job.ranks { kill(rank.id, SIGUSR1) }
+      let outcome = try job.finish(timeout: 20)
+      #expect(outcome.code == 75, "\(outcome)")
+      #expect(outcome.stderr.contains("rank 1 on n2 keeps the others waiting"), "\(outcome)")
+      let lines = try run.metrics("straggler")
+      let line = try #require(lines.count == 1 ? lines.first : nil, "\(lines)")
+      #expect(line.object["rank"] as? Int == 1 && line.step.map { $0 % 40 } == 0, "\(line)")
+      let (own, other) = try (line.number("compute_ms"), line.number("median_compute_ms"))
+      #expect(own > 1.5 * other && other > 0, "\(line)")
+      // What one host computes longer, the other waits for it, less what the meeting takes.
+      #expect(try line.number("median_wait_ms") > (own - other) / 2, "\(line)")
+      #expect(try line.number("median_wait_ms") > line.number("wait_ms"), "\(line)")
+      withExtendedLifetime(hosts) {}
+    }
   }
 }
