@@ -46,6 +46,8 @@ package final class Trainer {
   private var stragglers: StragglerWatch?
   private let restoresBest: Bool
   private var step: Int
+  /// Of this job's last checkpoint.
+  private var savedStep: Int?
 
   init(
     group: RankGroup, memory: RunMemory, meetings: StepMeetings, worker: LeafWorker,
@@ -112,7 +114,10 @@ package final class Trainer {
     try meetings.gatherParameters()
     step += 1
     group.watchdog.didStep(seconds: Double(ck_monotonic_ns() - start) / 1e9)
-    if meetings.team.leads { observe(directive, votes, loss: Float(loss)) }
+    if meetings.team.leads {
+      observe(directive, votes, loss: Float(loss))
+      try coordinator.checkTime(step: step, savedStep: savedStep)
+    }
     if let outer, directive.endsRound { return try endRound(outer) }
     return directive
   }
@@ -198,6 +203,7 @@ package final class Trainer {
     try memory.gatherStatuses()
     try staging?.copy()
     updater.forgetErrors()
+    savedStep = step
     if let checkpointer, coordinator.isWorthSaving(after: directive) {
       coordinator.willSave()
       checkpointer.start(step: step, coordinator: coordinator, pausedSince: start)

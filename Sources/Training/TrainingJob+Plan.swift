@@ -175,6 +175,9 @@ extension TrainingJob {
       )
     }
     let firstStep = resumed?.state.step ?? 0
+    let image = store.image(
+      parameters: staging?.parameters ?? memory.arena.parameters,
+      state: staging?.state ?? memory.arena.state)
     var journal: Journal?
     var checkpointer: Checkpointer?
     try group.onFirst {
@@ -188,12 +191,8 @@ extension TrainingJob {
       let settings = ConfigurationSources.values(of: configuration.withoutPlace)
       let modelFile = modelFile
       checkpointer = Checkpointer(
-        store: store,
-        image: store.image(
-          parameters: staging?.parameters ?? memory.arena.parameters,
-          state: staging?.state ?? memory.arena.state),
-        keep: configuration.keep, keepEvery: keepEvery, roundSteps: configuration.localSteps,
-        firstStep: firstStep
+        store: store, image: image, keep: configuration.keep, keepEvery: keepEvery,
+        roundSteps: configuration.localSteps, firstStep: firstStep
       ) { step, coordinator in
         CheckpointState(
           step: step, epoch: step / sampler.stepsPerEpoch,
@@ -206,8 +205,8 @@ extension TrainingJob {
       }
     }
     var coordinator = planned
-    if let checkpointer {
-      coordinator.saveSeconds = checkpointer.expectedSeconds
+    if writes {
+      coordinator.saveSeconds = image.expectedSeconds
       coordinator.jobEnd = JobEnd.seconds(
         limit: configuration.timeLimit.flatMap(JobEnd.parse), startedNanoseconds: started)
     }
