@@ -53,21 +53,24 @@ package struct RankStatus: BitwiseCopyable, Sendable {
   /// Nanoseconds in the current step.
   package var computeNanoseconds: UInt64 = 0
   package var waitNanoseconds: UInt64 = 0
-  /// The same in the step before, which is over.
-  package var lastWaitNanoseconds: UInt64 = 0
+  /// The same in all steps before, which are over.
+  package var pastComputeNanoseconds: UInt64 = 0
+  package var pastWaitNanoseconds: UInt64 = 0
   /// Of a host that trains alone, by its first rank at the end of a round: non-finite steps in a
   /// row, and updates done.
   package var skipped: Int = 0
   package var updates: Int = 0
-  private var padding: (Int, Int, Int, Int, Int) = (0, 0, 0, 0, 0)
+  private var padding: (Int, Int, Int, Int) = (0, 0, 0, 0)
 
   package init() {}
 }
 
 extension UnsafeMutablePointer<RankStatus> {
-  /// The times of a step begin anew.
-  package func beginStep() {
-    pointee.lastWaitNanoseconds = pointee.waitNanoseconds
+  /// The current step is over: its times join those of the past.
+  package func endStep() {
+    pointee.pastComputeNanoseconds &+= pointee.computeNanoseconds
+    pointee.pastWaitNanoseconds &+= pointee.waitNanoseconds
+    pointee.computeNanoseconds = 0
     pointee.waitNanoseconds = 0
   }
 

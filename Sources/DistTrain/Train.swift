@@ -40,6 +40,7 @@ public func train(
 
 private struct OwnModelCommand: RankCommand {
   static let savesOnSignals = true
+  static let comparesOptions = true
   let defaults: [String: String]
   let command: OwnModelCommandLine
   let model: (ModelContext) -> any Model

@@ -46,6 +46,8 @@ package struct Coordinator {
   private var secondsAtRound: Double
   /// For the process to end, and for what no measurement knows.
   private static let reserveSeconds = 2.0
+  /// What mpirun takes to end a job that one rank of several hosts leaves.
+  private static let abortSeconds = 4.0
 
   /// Unsaved progress is never older than this.
   private static let longestUnsavedSeconds = 600.0
@@ -158,7 +160,7 @@ package struct Coordinator {
       reason = .diverged
     } else if wantsStop && reason == nil {
       reason = .signal
-    } else if endsRound(step) && isTimeUp() && reason == nil {
+    } else if configuration.localSteps == 1 && isTimeUp() && reason == nil {
       reason = .timeLimit
     }
   }
@@ -173,6 +175,8 @@ package struct Coordinator {
       reason = .diverged
     } else if wantsStop && reason == nil {
       reason = .signal
+    } else if isTimeUp() && reason == nil {
+      reason = .timeLimit
     }
   }
 
@@ -186,8 +190,36 @@ package struct Coordinator {
     let now = Coordinator.now()
     longestRoundSeconds = max(longestRoundSeconds, now - secondsAtRound)
     secondsAtRound = now
+    // A round of local steps is not begun where a longer one than those before would be given up.
+    let margin = configuration.localSteps == 1 ? 0 : Self.abortSeconds + Self.reserveSeconds
+    return isTooLate(in: 2 * longestRoundSeconds + margin)
+  }
+
+  /// Whether a save that begins in so many seconds might end too late.
+  private func isTooLate(in seconds: Double) -> Bool {
     guard let jobEnd else { return false }
-    return now + 2 * longestRoundSeconds + 1.5 * saveSeconds + Self.reserveSeconds > jobEnd
+    return Coordinator.now() + seconds + 1.5 * saveSeconds + Self.reserveSeconds > jobEnd
+  }
+
+  /// Gives a round up that the job's end leaves no time for: within one there is no state that all
+  /// hosts share, and so nothing to save. Each host's first rank looks, after each step: the others
+  /// may be waiting for it.
+  /// - Parameters:
+  ///   - step: updates done.
+  ///   - savedStep: of the last checkpoint of this job.
+  /// - Throws: `Failure`: 75, or 64 where this job has saved nothing, as the next one would not.
+  package func checkTime(step: Int, savedStep: Int?) throws {
+    guard !endsRound(step), isTooLate(in: Self.abortSeconds) else { return }
+    let what =
+      "step \(step): the job's time ends within a round of \(configuration.localSteps) local steps"
+    guard let savedStep else {
+      throw Failure.usage(
+        "\(what), before its first checkpoint",
+        remedy: "Lower --local-steps, or give the job more time.")
+    }
+    throw Failure(
+      .stoppedEarly, "\(what); what came after step \(savedStep) is lost",
+      remedy: "Continue with --resume latest.")
   }
 
   /// Looks at an evaluation: whether this state is to be saved and whether training stops.

@@ -30,6 +30,8 @@ final class Journal {
   private let firstStep: Int
   private var lastLog: (step: Int, time: UInt64)
   private var lastEvaluation: Evaluation?
+  /// Whether the weights kept are not the last.
+  private var isRestored = false
   private var skippedSteps = 0
   private var wasSkipped = false
 
@@ -141,8 +143,9 @@ final class Journal {
     let seconds = Double(ck_monotonic_ns() - start) / 1e9
     let rate = Double(samplesBefore(step) - samplesBefore(firstStep)) / max(seconds, 1e-9)
     console.line(
-      "step \(step)/\(totalSteps)  \(evaluation.summary)  \(Format.grouped(Int(rate))) samples/s  "
-        + Format.duration(seconds: seconds))
+      "step \(step)/\(totalSteps)  \(evaluation.summary)  "
+        + (average.map { "of the mean \($0.summary)  " } ?? "")
+        + "\(Format.grouped(Int(rate))) samples/s  " + Format.duration(seconds: seconds))
   }
 
   func didSave(_ report: SaveReport) {
@@ -167,7 +170,10 @@ final class Journal {
     Double(nanoseconds / 1000) / 1000
   }
 
-  func didRestore(_ step: Int) { console.line("restored the weights of step \(step), the best") }
+  func didRestore(_ step: Int) {
+    isRestored = true
+    console.line("restored the weights of step \(step), the best")
+  }
 
   /// A run is worth more than its best step.
   func couldNotRestore(_ failure: Failure) {
@@ -204,7 +210,9 @@ final class Journal {
     table.add("training time", Format.duration(seconds: seconds))
     table.add("samples/s", Format.grouped(Int(Double(samples) / max(seconds, 1e-9))))
     if skippedSteps > 0 { table.add("skipped steps", "\(skippedSteps)") }
-    if let lastEvaluation { table.add("validation", lastEvaluation.summary) }
+    if let lastEvaluation {
+      table.add(isRestored ? "last validation" : "validation", lastEvaluation.summary)
+    }
     if let best {
       table.add(
         "best step", "\(best.step), \(configuration.monitor.rawValue) \(Format.short(best.value))")

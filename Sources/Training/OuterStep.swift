@@ -4,22 +4,16 @@ import DataParallel
 import Graph
 import Optimizers
 
-/// Makes hosts that trained apart for some steps one again: the outer step of DiLoCo (Douillard et
-/// al., arXiv 2311.08105, algorithm 1).
+/// Makes hosts that trained apart for some steps one again: brings what they have come to together,
+/// for an `OuterUpdate` to move the parameters.
 ///
-/// From θ₀, which all hosts had when they last met, host h of N has come to θ[h]:
-///
-///     Δ = 1/N · Σ (θ₀ − θ[h])           in the order of the hosts
-///     v ← μ·v + Δ
-///     θ₀ ← θ₀ − rate·(Δ + μ·v)
-///
-/// The last two lines are the shared optimizer core's (`SGD`, Nesterov's), with Δ for a gradient.
 /// Running statistics and the state of the inner optimizer become their means over the hosts, so
 /// that behind an outer step all hosts are equal, to save, evaluate and stop. (In the paper every
 /// host keeps its own state; to send Adam's too, it says, is three times the bytes and changes
 /// nothing in the result.)
 ///
-/// θ₀ and v are this rank's slices of the parameters only: each is updated once in the run.
+/// θ₀, which all hosts had when they last met, and v are this rank's slices of the parameters only:
+/// each is updated once in the run.
 package final class OuterStep {
   private let memory: RunMemory
   private let arena: NodeArena
@@ -27,9 +21,8 @@ package final class OuterStep {
   private let position: Int
   private let node: Int
   private let layout: ParameterLayout
-  private let optimizer: any Optimizer
-  private let scalars: StepScalars
-  /// The arrays of state whose means are taken; behind them lie those of `optimizer`.
+  private let update: OuterUpdate
+  /// The arrays of state whose means are taken; behind them lie those of the outer optimizer.
   private let innerSlots: Range<Int>
   /// For each bucket: where this rank's slice begins in `start` and the inboxes.
   private let starts: [Int]
@@ -37,9 +30,7 @@ package final class OuterStep {
   private let start: AlignedBuffer<Float>
   /// What other nodes have of this rank's slices, in their order.
   private let inboxes: [AlignedBuffer<Float>]
-  /// Of one block.
-  private let difference: AlignedBuffer<Float>
-  private let sum: AlignedBuffer<Float>
+  /// The outer optimizer's arrays, where one block of them begins.
   private let state: UnsafeMutablePointer<UnsafeMutablePointer<Float>>
   /// Bytes that came from other hosts before they were joined.
   package private(set) var receivedBytes = 0
@@ -55,17 +46,14 @@ package final class OuterStep {
     self.position = position
     node = division.topology.node(of: position)
     self.layout = layout
-    self.optimizer = optimizer
-    // Its state begins as zeros: the first step is like every other.
-    scalars = StepScalars(learningRate: learningRate)
+    update = OuterUpdate(
+      optimizer: optimizer, learningRate: learningRate, hosts: division.topology.nodes.count,
+      longest: division.blocks.map(\.count).max() ?? 1)
     innerSlots = 0..<(arena.state.count - optimizer.stateNames.count)
     let slices = division.packedSlices(of: position)
     starts = slices.starts
     start = AlignedBuffer(count: slices.count)
     inboxes = (1..<division.topology.nodes.count).map { _ in AlignedBuffer(count: slices.count) }
-    let longest = division.blocks.map(\.count).max() ?? 1
-    difference = AlignedBuffer(count: longest)
-    sum = AlignedBuffer(count: longest)
     state = .allocate(capacity: max(1, optimizer.stateNames.count))
     forEachBlock { _, range, place in
       (start.pointer + place).update(from: arena.parameters + range.lowerBound, count: range.count)
@@ -107,36 +95,25 @@ package final class OuterStep {
 
   /// One block of θ₀.
   private func move(_ block: Int, _ range: Range<Int>, _ place: Int) {
-    let (start, sum, count) = (start.pointer + place, sum.pointer, range.count)
-    for host in division.topology.nodes.indices {
-      let term = host == 0 ? sum : difference.pointer
-      ck_subtract(term, start, value(arena.parameters, of: host, range, place), count)
-      if host > 0 { ck_add(sum, sum, term, count) }
+    let start = start.pointer + place
+    func copy(_ host: Int) -> UnsafePointer<Float> {
+      value(arena.parameters, of: host, range, place)
     }
-    _ = ck_mean(sum, sum, nil, Float(division.topology.nodes.count), count)
     if layout.entries[layout.blocks[block].entry].parameter.statistic != nil {
-      ck_descend(start, sum, 1, count)
-      return
+      return update.settle(start, count: range.count, copies: copy)
     }
-    for slot in optimizer.stateNames.indices {
+    for slot in update.optimizer.stateNames.indices {
       let array = innerSlots.upperBound + slot
       state[slot] = arena.state[array] + arena.sizes.state[array].starts[block]
     }
-    optimizer.update(
-      UpdateBlock(
-        parameters: start, gradient: sum, state: UnsafePointer(state), count: count,
-        weightDecay: 0), scalars)
+    update.move(start, state: UnsafePointer(state), count: range.count, copies: copy)
   }
 
   /// One block of `array` becomes the mean over the hosts.
   private func average(_ array: UnsafeMutablePointer<Float>, _ range: Range<Int>, _ place: Int) {
-    let (sum, count) = (sum.pointer, range.count)
-    sum.update(from: value(array, of: 0, range, place), count: count)
-    for host in division.topology.nodes.indices.dropFirst() {
-      ck_add(sum, sum, value(array, of: host, range, place), count)
+    update.average(array + range.lowerBound, count: range.count) {
+      value(array, of: $0, range, place)
     }
-    _ = ck_mean(
-      array + range.lowerBound, sum, nil, Float(division.topology.nodes.count), count)
   }
 
   /// Where a block of `array` as `host` has it lies.

@@ -1,7 +1,8 @@
 package import DataParallel
 
 /// Finds a rank that keeps the others waiting: one that computes longer than the others, window
-/// after window. Rank 0 has one; it sees every rank's times in the step's votes.
+/// after window. Rank 0 has one; it sees every rank's times where all ranks meet: in each step, or
+/// at the end of each round of hosts that train apart.
 ///
 /// A rank is judged by its time a leaf, because some have one leaf more than others. One slow
 /// window may be a hiccup; two in a row are a host that is hot, busy or throttled.
@@ -15,9 +16,9 @@ package struct StragglerWatch {
   package struct Straggler: Equatable, Sendable {
     package let position: Int
     package let own: Times
-    /// Of all ranks that compute; of two the faster one's.
+    /// Of the median rank by time a leaf; of two ranks the faster.
     package let median: Times
-    /// Its time a leaf over the median of all.
+    /// Its time a leaf over the median rank's.
     package let ratio: Double
   }
 
@@ -30,42 +31,48 @@ package struct StragglerWatch {
 
   /// Leaves by position.
   private let leaves: [Int]
-  private var sums: [Times]
-  private var steps = 0
-  private var windowStart: UInt64 = 0
+  /// Where the window began: steps done, the time, and what every rank had said.
+  private var start: (step: Int, time: UInt64, statuses: [RankStatus])
   /// Who was slow in the window before.
   private var suspect: Int?
   private var named: (position: Int, time: UInt64)?
 
-  package init(leaves: [Int]) {
+  /// - Parameters:
+  ///   - step: steps done before the first.
+  ///   - now: CLOCK_MONOTONIC in nanoseconds.
+  package init(leaves: [Int], step: Int, now: UInt64) {
     self.leaves = leaves
-    sums = leaves.map { _ in Times() }
+    start = (step, now, leaves.map { _ in RankStatus() })
   }
 
-  /// Takes one step's times, by position.
-  /// - Parameter now: CLOCK_MONOTONIC in nanoseconds.
+  /// Looks at the ranks' times, by position, in all steps that are over.
+  /// - Parameters:
+  ///   - step: how many those are.
+  ///   - now: CLOCK_MONOTONIC in nanoseconds.
   package mutating func observe(
-    now: UInt64, _ statuses: UnsafePointer<RankStatus>
+    step: Int, now: UInt64, _ statuses: UnsafePointer<RankStatus>
   ) -> Straggler? {
-    if steps == 0 { windowStart = now }
-    for position in sums.indices {
-      sums[position].compute += Double(statuses[position].computeNanoseconds)
-      sums[position].wait += Double(statuses[position].lastWaitNanoseconds)
+    let steps = step - start.step
+    guard steps >= Self.windowSteps, now - start.time >= Self.windowNanoseconds else { return nil }
+    defer { start = (step, now, leaves.indices.map { statuses[$0] }) }
+    func milliseconds(_ time: KeyPath<RankStatus, UInt64>, of position: Int) -> Double {
+      let sum = statuses[position][keyPath: time] - start.statuses[position][keyPath: time]
+      return Double(sum) / 1e6 / Double(steps)
     }
-    steps += 1
-    guard steps >= Self.windowSteps, now - windowStart >= Self.windowNanoseconds else { return nil }
-    defer {
-      for position in sums.indices { sums[position] = Times() }
-      steps = 0
-    }
-    return judge(now)
+    return judge(
+      leaves.indices.map {
+        Times(
+          compute: milliseconds(\.pastComputeNanoseconds, of: $0),
+          wait: milliseconds(\.pastWaitNanoseconds, of: $0))
+      }, now)
   }
 
-  private mutating func judge(_ now: UInt64) -> Straggler? {
-    let working = leaves.indices.filter { leaves[$0] > 0 }
-    func perLeaf(_ position: Int) -> Double { sums[position].compute / Double(leaves[position]) }
-    let slowest = working.max { perLeaf($0) < perLeaf($1) } ?? 0
-    let ratio = perLeaf(slowest) / max(1, Self.median(working.map(perLeaf)))
+  private mutating func judge(_ times: [Times], _ now: UInt64) -> Straggler? {
+    func perLeaf(_ position: Int) -> Double { times[position].compute / Double(leaves[position]) }
+    let working = leaves.indices.filter { leaves[$0] > 0 }.sorted { perLeaf($0) < perLeaf($1) }
+    guard let slowest = working.last else { return nil }
+    let median = working[(working.count - 1) / 2]
+    let ratio = perLeaf(slowest) / max(1e-6, perLeaf(median))
     let before = suspect
     suspect = ratio > Self.factor ? slowest : nil
     guard let suspect, suspect == before else { return nil }
@@ -73,17 +80,7 @@ package struct StragglerWatch {
       return nil
     }
     named = (suspect, now)
-    let scale = 1e6 * Double(steps)
-    let own = sums[suspect]
     return Straggler(
-      position: suspect, own: Times(compute: own.compute / scale, wait: own.wait / scale),
-      median: Times(
-        compute: Self.median(working.map { sums[$0].compute }) / scale,
-        wait: Self.median(working.map { sums[$0].wait }) / scale),
-      ratio: ratio)
-  }
-
-  private static func median(_ values: [Double]) -> Double {
-    values.sorted()[(values.count - 1) / 2]
+      position: suspect, own: times[suspect], median: times[median], ratio: ratio)
   }
 }

@@ -46,6 +46,8 @@ package final class Trainer {
   private var stragglers: StragglerWatch?
   private let restoresBest: Bool
   private var step: Int
+  /// Of this job's last checkpoint.
+  private var savedStep: Int?
 
   init(
     group: RankGroup, memory: RunMemory, meetings: StepMeetings, worker: LeafWorker,
@@ -94,14 +96,14 @@ package final class Trainer {
   func trainStep() throws -> Directive {
     let start = ck_monotonic_ns()
     if meetings.team.leads { board.pointee.directive = coordinator.directive(step: step) }
-    arena.own.beginStep()
+    arena.own.endStep()
     let batch = try worker.computeGradients(step: step)
 
     try replicas.check(step: step)
     try meetings.gatherVotes()
     let directive = board.pointee.directive
     let votes = arena.votes(of: meetings.team.positions)
-    let straggler = stragglers?.observe(now: ck_monotonic_ns(), arena.statuses)
+    if outer == nil { lookForStraggler() }
     let loss = updater.leafSum { $0.loss } / updater.leafSum { $0.weight }
     if votes.hasNonFinite {
       try updater.skip()
@@ -112,27 +114,21 @@ package final class Trainer {
     try meetings.gatherParameters()
     step += 1
     group.watchdog.didStep(seconds: Double(ck_monotonic_ns() - start) / 1e9)
-    if meetings.team.leads { observe(directive, votes, loss: Float(loss), straggler) }
+    if meetings.team.leads {
+      observe(directive, votes, loss: Float(loss))
+      try coordinator.checkTime(step: step, savedStep: savedStep)
+    }
     if let outer, directive.endsRound { return try endRound(outer) }
     return directive
   }
 
   /// What a rank that decides makes of a step, and rank 0 tells of it.
-  private func observe(
-    _ directive: Directive, _ votes: NodeArena.Votes, loss: Float,
-    _ straggler: StragglerWatch.Straggler?
-  ) {
+  private func observe(_ directive: Directive, _ votes: NodeArena.Votes, loss: Float) {
     let norm = updater.gradientNorm()
     coordinator.observe(
       step: step, hasNonFinite: votes.hasNonFinite,
       normIsFinite: norm.isFinite, wantsStop: votes.wantsStop)
     guard let journal else { return }
-    if let straggler {
-      let node = group.topology.node(of: straggler.position)
-      journal.didNotice(
-        straggler, rank: group.topology.ranks[straggler.position], host: group.hosts[node],
-        step: step)
-    }
     journal.didStep(
       StepReport(
         step: step, epoch: directive.step / coordinator.stepsPerEpoch, loss: loss,
@@ -145,6 +141,17 @@ package final class Trainer {
         waitNanoseconds: arena.own.pointee.waitNanoseconds))
   }
 
+  /// Behind a meeting of all ranks, and before the next: until then no rank adds to its times.
+  private func lookForStraggler() {
+    guard
+      let straggler = stragglers?.observe(
+        step: step, now: ck_monotonic_ns(), arena.statuses)
+    else { return }
+    journal?.didNotice(
+      straggler, rank: group.topology.ranks[straggler.position],
+      host: group.hosts[group.topology.node(of: straggler.position)], step: step)
+  }
+
   /// Hosts that trained apart become one again, and rank 0 says what follows. Collective.
   private func endRound(_ outer: OuterStep) throws -> Directive {
     arena.own.pointee.hasNonFinite = try !outer.join()
@@ -152,7 +159,9 @@ package final class Trainer {
       arena.own.pointee.skipped = coordinator.skipped
       arena.own.pointee.updates = coordinator.updates
     }
+    arena.own.endStep()
     try memory.gatherStatuses()
+    lookForStraggler()
     if meetings.team.leads {
       let votes = arena.votes(of: 0..<group.size)
       coordinator.join(
@@ -194,6 +203,7 @@ package final class Trainer {
     try memory.gatherStatuses()
     try staging?.copy()
     updater.forgetErrors()
+    savedStep = step
     if let checkpointer, coordinator.isWorthSaving(after: directive) {
       coordinator.willSave()
       checkpointer.start(step: step, coordinator: coordinator, pausedSince: start)

@@ -1,4 +1,5 @@
 import Basics
+import CKernels
 import DataParallel
 import Datasets
 import Graph
@@ -175,6 +176,9 @@ extension TrainingJob {
       )
     }
     let firstStep = resumed?.state.step ?? 0
+    let image = store.image(
+      parameters: staging?.parameters ?? memory.arena.parameters,
+      state: staging?.state ?? memory.arena.state)
     var journal: Journal?
     var checkpointer: Checkpointer?
     try group.onFirst {
@@ -188,12 +192,8 @@ extension TrainingJob {
       let settings = ConfigurationSources.values(of: configuration.withoutPlace)
       let modelFile = modelFile
       checkpointer = Checkpointer(
-        store: store,
-        image: store.image(
-          parameters: staging?.parameters ?? memory.arena.parameters,
-          state: staging?.state ?? memory.arena.state),
-        keep: configuration.keep, keepEvery: keepEvery, roundSteps: configuration.localSteps,
-        firstStep: firstStep
+        store: store, image: image, keep: configuration.keep, keepEvery: keepEvery,
+        roundSteps: configuration.localSteps, firstStep: firstStep
       ) { step, coordinator in
         CheckpointState(
           step: step, epoch: step / sampler.stepsPerEpoch,
@@ -206,8 +206,8 @@ extension TrainingJob {
       }
     }
     var coordinator = planned
-    if let checkpointer {
-      coordinator.saveSeconds = checkpointer.expectedSeconds
+    if writes {
+      coordinator.saveSeconds = image.expectedSeconds
       coordinator.jobEnd = JobEnd.seconds(
         limit: configuration.timeLimit.flatMap(JobEnd.parse), startedNanoseconds: started)
     }
@@ -229,11 +229,9 @@ extension TrainingJob {
       rows: (.validation(data.split), .test(data.dataset)), coordinator: coordinator,
       stragglers: journal == nil || group.size == 1
         ? nil
-        // Of ranks that are not in the team nothing is known within a round.
         : StragglerWatch(
-          leaves: (0..<group.size).map {
-            built.team.positions.contains($0) ? built.division.leaves(of: $0).count : 0
-          }),
+          leaves: (0..<group.size).map { built.division.leaves(of: $0).count }, step: firstStep,
+          now: ck_monotonic_ns()),
       journal: journal, checkpointer: checkpointer, staging: staging, firstStep: firstStep)
   }
 }

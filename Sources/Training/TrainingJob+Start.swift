@@ -41,7 +41,19 @@ extension TrainingJob {
   }
 
   /// Says what is allowed, but seldom meant.
-  func advise(_ configuration: RunConfiguration, trainCount: Int, console: Console) throws {
+  /// - Parameter firstStep: updates that are done.
+  func advise(
+    _ configuration: RunConfiguration, trainCount: Int, firstStep: Int, console: Console
+  ) throws {
+    if let last = configuration.stopAfter {
+      let total = configuration.totalSteps(trainCount: trainCount)
+      if last > total {
+        console.logger.warning("stop-after \(last): the run ends before, at step \(total)")
+      } else if last <= firstStep {
+        console.logger.warning(
+          "stop-after \(last): nothing is trained, the checkpoint is of step \(firstStep)")
+      }
+    }
     if case .samples(let count) = configuration.batchSize, count > trainCount {
       console.line("batch size \(count) clamped to the \(trainCount) training samples")
     }
@@ -162,7 +174,9 @@ extension TrainingJob {
   }
 
   /// The run's folder, made and written by the first rank alone.
-  func openFolder(_ configuration: RunConfiguration, resumed: Resumed?) throws -> RunFolder {
+  func openFolder(
+    _ configuration: RunConfiguration, resumed: Resumed?, console: Console
+  ) throws -> RunFolder {
     var folder = RunFolder("")
     try group.onFirst {
       folder =
@@ -175,9 +189,10 @@ extension TrainingJob {
           && (folder.hasNotBegun || folder.isRun && folder.steps().isEmpty))
       if !continues { try folder.create() }
       try folder.prepare()
+      if continues, let resumed { warnOfLater(folder, than: resumed.state.step, console: console) }
       // The result of an earlier end is not this run's.
-      unlink(folder.model)
-      unlink(folder.averagedModel)
+      ResultSum.remove(folder.model)
+      ResultSum.remove(folder.averagedModel)
       let temporary = folder.path + "/.config.new"
       var file = try FileWriter(path: temporary)
       for line in Version.lines { try file.write("# \(line)\n") }
@@ -187,6 +202,15 @@ extension TrainingJob {
       if rename(temporary, path) != 0 { throw systemFailure(path) }
     }
     return folder
+  }
+
+  private func warnOfLater(_ folder: RunFolder, than step: Int, console: Console) {
+    let later = folder.steps().filter { $0 > step }.map(String.init)
+    if later.isEmpty { return }
+    let text =
+      "continuing after step \(step): the checkpoints after it, \(later.joined(separator: ", ")), "
+      + "go with the first save, and a result now; another --run would keep them"
+    console.logger.warning("\(text)")
   }
 
   /// Fresh weights, each rank its own slices, or those of a file or a checkpoint.

@@ -102,7 +102,9 @@ package struct TrainingJob {
     group.watchdog.setLimits(
       .init(fixed: configuration.hangTimeout, roundSteps: configuration.localSteps))
     if group.isFirst {
-      try advise(configuration, trainCount: data.split.trainCount, console: console)
+      try advise(
+        configuration, trainCount: data.split.trainCount, firstStep: resumed?.state.step ?? 0,
+        console: console)
     }
     group.own.enter(.planning)
     let engine = try ComputeEngine(
@@ -129,7 +131,8 @@ package struct TrainingJob {
       position: built.team.position, mode: configuration.reduction,
       compression: configuration.compress, tensors: built.plans.layout.tensorShapes)
     let folder =
-      purpose == .train ? try openFolder(configuration, resumed: resumed) : RunFolder("(none)")
+      purpose == .train
+      ? try openFolder(configuration, resumed: resumed, console: console) : RunFolder("(none)")
     let store = CheckpointStore(
       folder: folder, layout: built.plans.layout,
       stateNames: configuration.stateNames(of: built.optimizer, outer: built.outer))

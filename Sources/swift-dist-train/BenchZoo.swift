@@ -35,6 +35,7 @@ struct BenchZoo: ParsableCommand {
   var noTraining = false
 
   func run() throws {
+    try Launcher.requireNone(for: "bench zoo")
     guard (1...101).contains(rounds) else {
       throw Failure.usage("rounds: \(rounds) is out of range", remedy: "Expected 1 to 101.")
     }

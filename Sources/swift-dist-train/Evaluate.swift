@@ -15,6 +15,8 @@ struct Evaluate: ParsableCommand, RankCommand {
   var data: String?
   @Option(help: "test, val or train (default: test where there is one, else val).")
   var split: String?
+  @Flag(help: "Take the running mean of the weights, which a run with --ema has.")
+  var ema = false
   @Flag(help: "Add precision, recall and F1 of each class, and the confusion matrix.")
   var perClass = false
   @Option(help: "Add the share of samples whose class is among the K likeliest.")
@@ -27,7 +29,7 @@ struct Evaluate: ParsableCommand, RankCommand {
 
   func run(on group: RankGroup) throws -> Int32 {
     let part: SplitName? = try group.agree { try parseSplit(self.split) }
-    let trained = try TrainedModel.shared(model, group: group)
+    let trained = try TrainedModel.shared(model, takesMean: ema, group: group)
     let session = try ModelSession(
       trained, group: group, data: data, split: part, needsTargets: true)
     let reportsClasses = perClass || topK != nil || csv != nil
@@ -36,7 +38,7 @@ struct Evaluate: ParsableCommand, RankCommand {
     try group.onFirst {
       if let csv, let report { try report.write(csv: csv) }
       if json {
-        var line = result.line(step: trained.state.step)
+        var line = result.line(step: try trained.step())
         report?.add(to: &line, withClasses: perClass)
         print(line.text)
       } else {

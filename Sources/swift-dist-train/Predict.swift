@@ -20,6 +20,8 @@ struct Predict: ParsableCommand, RankCommand {
   var data: String?
   @Option(help: "A split of the run's own data: test, val or train.")
   var split: String?
+  @Flag(help: "Take the running mean of the weights, which a run with --ema has.")
+  var ema = false
   @Option(help: ArgumentHelp("Where to write.", valueName: "file.csv|.npy"))
   var output: String?
   @Option(help: "The beginning of a text.")
@@ -39,7 +41,7 @@ struct Predict: ParsableCommand, RankCommand {
   func run(on group: RankGroup) throws -> Int32 {
     try group.agree { try checkOptions() }
     if let prompt {
-      let trained = try TrainedModel.shared(model, group: group)
+      let trained = try TrainedModel.shared(model, takesMean: ema, group: group)
       try group.onFirst { try generate(prompt, trained) }
       return 0
     }
@@ -51,7 +53,7 @@ struct Predict: ParsableCommand, RankCommand {
       try PredictionFile.check(path: output)
       return (try parseSplit(self.split), output)
     }
-    let trained = try TrainedModel.shared(model, group: group)
+    let trained = try TrainedModel.shared(model, takesMean: ema, group: group)
     try group.agree { try trained.requireRows() }
     let session = try ModelSession(
       trained, group: group, data: data, split: part, needsTargets: false)

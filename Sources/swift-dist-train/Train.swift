@@ -8,6 +8,7 @@ struct Train: ParsableCommand, RankCommand {
     abstract: "Train a model (the default command).")
 
   static let savesOnSignals = true
+  static let comparesOptions = true
 
   @OptionGroup var options: TrainOptions
 

@@ -37,8 +37,11 @@ extension Integration {
         "another configuration", "'lr: 0.02' and not 'lr: 0.01'")
       expectRefused(
         try start(recipe, [program, "bench", "step", "--steps", "1"]), 64, "another command",
-        "'BenchStep' and not 'Train'")
+        "'BenchStep', 'bench', 'step' and not 'Train'")
       #expect(run.entries().isEmpty)
+      expectRefused(
+        try start(["evaluate", "run"], [program, "evaluate", "run", "--split", "val"]), 64,
+        "another command", "'--split', 'val' and not nothing")
     }
 
     @Test func `Another program`() throws {

@@ -21,7 +21,9 @@ extension Integration {
       #expect(checks.count >= 5)
       #expect(checks.allSatisfy { $0["passed"] as? Bool == true && $0["name"] is String })
       let words = checks.map { "\($0)" }.joined()
-      for word in ["collectives", "shared memory", "cores", "program", "3 ranks"] {
+      for word in [
+        "collectives", "shared memory", "cores", "program", "one folder", "3 ranks",
+      ] {
         #expect(words.contains(word))
       }
     }

@@ -31,6 +31,9 @@ extension Integration {
       // The best weights are the result, kept though three later checkpoints are there.
       #expect(try run.digest() == run.digest("best/model.safetensors"))
       #expect(try run.digest() != run.digest("latest/model.safetensors"))
+      let shown = try IntegrationTests.run(
+        ranks: 1, expecting: 0, ["evaluate", run.path, "--json"])
+      #expect(try shown.stdout.hasPrefix(run.metrics("eval")[best].line), "\(shown)")
       let step = try #require(checks[best].step)
       #expect(try run.digest() == sha256(of: run.checkpoint(step) + "/model.safetensors"))
     }

@@ -206,5 +206,106 @@ extension Integration {
         }
       }
     }
+
+    private static let endless =
+      recipe + ["--steps", "100000000", "--eval-every", "100000000st"]
+
+    /// Two hosts with a rank each; `pulse` stops the second one for so many microseconds at a time,
+    /// over and over, once there is a checkpoint, until `condition`.
+    private func slowHost(
+      _ run: RunFolder, _ options: [String], pulse: UInt32, until condition: (Job) -> Bool
+    ) throws -> (hosts: Hosts, job: Job) {
+      let hosts = try Hosts([1, 1])
+      let job = try Job(
+        ranks: 2, Self.endless + ["--model", "mlp:512,512"] + run.option + options,
+        prefix: hosts.prefix)
+      try job.wait { run.entries().contains("latest") }
+      let process = try #require(job.ranks.first { $0.rank == 1 }).id
+      try job.wait {
+        kill(process, SIGSTOP)
+        usleep(pulse)
+        kill(process, SIGCONT)
+        usleep(20_000)
+        return condition(job)
+      }
+      return (hosts, job)
+    }
+
+    /// The first host meets it once a round only.
+    @Test func `A slow host is named`() throws {
+      let run = folder.run("run")
+      let (hosts, job) = try slowHost(
+        run, ["--local-steps", "40", "--checkpoint-every", "400st"], pulse: 60_000
+      ) { $0.stderr.contains("keeps the others waiting") }
+      for rank in job.ranks { kill(rank.id, SIGUSR1) }
+      let outcome = try job.finish(timeout: 20)
+      #expect(outcome.code == 75, "\(outcome)")
+      #expect(outcome.stderr.contains("rank 1 on n2 keeps the others waiting"), "\(outcome)")
+      let lines = try run.metrics("straggler")
+      let line = try #require(lines.count == 1 ? lines.first : nil, "\(lines)")
+      #expect(line.object["rank"] as? Int == 1 && line.step.map { $0 % 40 } == 0, "\(line)")
+      let (own, other) = try (line.number("compute_ms"), line.number("median_compute_ms"))
+      #expect(own > 1.5 * other && other > 0, "\(line)")
+      // What one host computes longer, the other waits for it, less what the meeting takes.
+      #expect(try line.number("median_wait_ms") > (own - other) / 2, "\(line)")
+      #expect(try line.number("median_wait_ms") > line.number("wait_ms"), "\(line)")
+      withExtendedLifetime(hosts) {}
+    }
+
+    /// The first host waits for it, and cannot look at the clock.
+    @Test func `A host becomes too slow for the job's time`() throws {
+      let run = folder.run("run")
+      let (hosts, job) = try slowHost(
+        run, ["--local-steps", "1000", "--checkpoint-every", "1000st", "--time-limit", "18s"],
+        pulse: 1_500_000
+      ) { $0.stderr.contains(" is lost") }
+      let outcome = try job.finish(timeout: 20)
+      #expect(outcome.code == 75 && outcome.seconds < 19.5, "\(outcome)")
+      let step = try #require(run.steps.max())
+      #expect(step % 1000 == 0, "\(outcome)")
+      #expect(outcome.stderr.contains("what came after step \(step) is lost"), "\(outcome)")
+      try IntegrationTests.run(
+        ranks: 2, expecting: 0,
+        run.option + ["--resume", "latest", "--quiet", "--steps", "\(step + 500)"],
+        prefix: hosts.prefix)
+      #expect(try run.metrics("end").last?.step == step + 500)
+    }
+
+    @Test func `The job's time is over`() throws {
+      let hosts = try Hosts([2, 1])
+      let run = folder.run("run")
+      let outcome = try IntegrationTests.run(
+        ranks: 3, expecting: 75,
+        Self.endless + run.option
+          + ["--local-steps", "70", "--checkpoint-every", "70000000st", "--time-limit", "14s"],
+        prefix: hosts.prefix)
+      #expect(outcome.seconds < 15, "\(outcome)")
+      let end = try #require(run.metrics("end").last)
+      #expect(try end.text("reason") == "time-limit")
+      let step = try #require(end.step)
+      #expect(step % 70 == 0 && run.steps == [step], "saved where the hosts met")
+      try IntegrationTests.run(
+        ranks: 3, expecting: 0,
+        run.option + ["--resume", "latest", "--quiet", "--steps", "\(step + 100)"],
+        prefix: hosts.prefix)
+      #expect(try run.metrics("end").last?.step == step + 100)
+    }
+
+    /// It would be the same the next time.
+    @Test func `A round that is too long for the job`() throws {
+      let hosts = try Hosts([1, 2])
+      let outcome = try IntegrationTests.run(
+        ranks: 3, expecting: 64,
+        Self.endless + folder.run("run").option
+          + ["--local-steps", "1000000", "--time-limit", "10s"],
+        prefix: hosts.prefix, timeout: 30)
+      #expect(outcome.seconds < 11, "\(outcome)")
+      for words in [
+        "the job's time ends within a round of 1000000 local steps, before its first checkpoint",
+        "Lower --local-steps",
+      ] {
+        #expect(outcome.stderr.contains(words), "\(outcome)")
+      }
+    }
   }
 }

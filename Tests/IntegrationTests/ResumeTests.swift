@@ -76,9 +76,24 @@ extension Integration {
     @Test func `Back to an earlier checkpoint, and through a copied folder`() throws {
       let copy = folder.run("copy")
       try Subject.tool("cp", "-a", whole.path, copy.path)
-      try IntegrationTests.run(
+      let outcome = try IntegrationTests.run(
         ranks: 3, expecting: 0, ["--resume", copy.checkpoint(26), "--quiet"])
+      #expect(outcome.stderr.contains("the checkpoints after it, 52, 78, go"), "\(outcome)")
       try expectSame(copy, resumes: [(26, 3)])
+    }
+
+    @Test func `A stop that is never reached, or lies behind`() throws {
+      let run = folder.run("stops")
+      let recipe = ["--epochs", "1", "--quiet"] + run.option
+      let behind = ["--resume", "latest", "--quiet", "--stop-after", "10"] + run.option
+      for (options, code, words) in [
+        (recipe + ["--stop-after", "20"], 75, nil),
+        (behind, 75, "nothing is trained, the checkpoint is of step 20"),
+        (["--resume", "latest", "--quiet", "--stop-after", "27"] + run.option, 0, "at step 26"),
+      ] as [([String], Int32, String?)] {
+        let outcome = try IntegrationTests.run(ranks: 2, expecting: code, options)
+        #expect(words.map(outcome.stderr.contains) ?? outcome.messages.isEmpty, "\(outcome)")
+      }
     }
 
     /// What was resumed from may be the first to go.

@@ -114,6 +114,13 @@ extension Integration {
         let final = try Weights(run.path + "/ema.safetensors").tensors[name]?.values
         #expect(final.map { norm(difference($0, mean.map { Float($0) })) < 1e-6 } == true)
       }
+      let evaluated = try IntegrationTests.run(
+        ranks: 2, expecting: 0, ["evaluate", run.path, "--json", "--ema"])
+      let line = try #require(try run.metrics("eval-ema").last?.line)
+      #expect(evaluated.stdout.hasPrefix(line.replacing("eval-ema", with: "eval")), "\(evaluated)")
+      try Refusal.expect([
+        Refusal(["evaluate", run.checkpoint(4), "--ema"], 64, "ema", "no running mean")
+      ])
     }
   }
 }

@@ -45,15 +45,18 @@ supervise() {
 
 # ---- supervise --------------------------------------------------------------------------------
 
-plan 74 kill 75 0
+plan 74 kill 143 9 205 'new 75' 0
 supervise -np 1 --run run
-check "restarts after 74, a killed rank and 75, until 0" eval 'ends_with 0 && starts 4'
-check "every start continues" eval '[[ $(grep -c -- "--run run --resume auto" starts) -eq 4 ]]'
-for code_of in 64 65 73 76; do
+check "restarts after 74, a killed rank or daemon, and 75, until 0" eval 'ends_with 0 && starts 7'
+check "every start continues" eval '[[ $(grep -c -- "--run run --resume auto" starts) -eq 7 ]]'
+for code_of in 1 64 65 70 73 76 129 134 139 255; do
   plan "$code_of" 0
   supervise -np 1 --run run
   check "ends at once with $code_of" eval 'ends_with $code_of && starts 1'
 done
+plan 'new 75' 75 0
+supervise -np 1 --run run --stop-after 30
+check "ends with a 75 that brings no new checkpoint" eval 'ends_with 75 && starts 2 && says "--stop-after"'
 plan 74 74 74 74 74
 supervise --max-restarts 2 -np 1 --run run
 check "gives up after starts without a new checkpoint" eval 'ends_with 74 && starts 3 && says "giving up"'
@@ -99,6 +102,12 @@ while [[ $1 != */program ]]; do
   esac
   shift
 done
+if [[ -e $WORK/off ]]; then # h2 does not answer any more
+  grep -q h2 "$WORK/hosts.now" || exit 0
+  echo "ssh: connect to host h2 port 22: No route to host" >&2
+  exit 255
+fi
+[[ ! -e $WORK/dies ]] || mv "$WORK/dies" "$WORK/off"
 if grep -q h2 "$WORK/hosts.now"; then
   echo "mpirun noticed that process rank 1 with PID 0 on node h2 exited on signal 9 (Killed)." >&2
   exit 137
@@ -111,6 +120,14 @@ plan
 PATH=$work/stub:$PATH supervise --hostfile hosts --run run
 check "a host that failed twice is dropped" eval 'ends_with 0 && says "h2 failed twice" && ! grep -q h2 hosts.now'
 check "and its slots with it" eval '[[ $(<starts) == $(printf "np 6\nnp 6\nnp 4") ]]'
+plan
+touch dies
+PATH=$work/stub:$PATH supervise --hostfile hosts --run run
+check "a lost host that cannot be reached is dropped" eval 'ends_with 0 && [[ $(<starts) == $(printf "np 6\nnp 6\nnp 4") ]]'
+plan
+PATH=$work/stub:$PATH supervise --hostfile hosts --run run
+check "a host that never answered ends it" eval 'ends_with 255 && starts 1'
+rm off
 check "the user's hostfile is left as it is" grep -q h2 hosts
 printf 'h2 slots=2\n' >hosts
 plan

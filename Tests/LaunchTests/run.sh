@@ -174,9 +174,9 @@ check "an option without its value" refuses 'needs a value' --hostfile
 check "an argument that mpirun would take for its own" refuses 'alone' -np 1 echo :
 check "a binding of ranks that share cores" refuses 'cannot be bound' -np 9999 --bind core
 check "a missing hostfile" refuses 'not a file' --hostfile missing
-bad_host() { # bad_host TEXT LINES: a hostfile of these lines
+bad_host() { # bad_host TEXT LINES OPTIONS…: a hostfile of these lines
   printf '%b' "$2" >hosts
-  refuses "$1" --hostfile hosts
+  refuses "$1" --hostfile hosts "${@:3}"
 }
 check "host -Fevil" bad_host 'line 2' 'localhost slots=1\n-Fevil slots=1\n'
 check "host -oProxyCommand=…" bad_host 'line 1' '-oProxyCommand=id slots=1\n'
@@ -191,7 +191,12 @@ check "an unknown key" bad_host 'foo=bar' 'h1 foo=bar\n'
 check "Windows line ends" bad_host 'Windows' 'h1 slots=1\r\n'
 check "NUL bytes" bad_host 'NUL' 'h1\0000 slots=1\n'
 check "an empty hostfile" bad_host 'no host' '# nothing\n\n'
-check "a host twice" bad_host 'listed before' 'h1 slots=1\nh2 slots=1\nh1 slots=1\n'
+check "a host twice" bad_host 'line 3: h1 is listed before' 'h1 slots=1\nh2 slots=1\nh1 slots=1\n'
+check "slots twice on a line" bad_host 'line 1: h1 has its slots' 'h1 slots=1 slots=2\n'
+check "max_slots twice on a line" bad_host 'line 1: h1 has its slots' 'h1 slots=1 max-slots=3 max_slots=9\n'
+check "this host by two names" bad_host 'line 2: 127.0.0.1 and localhost' 'localhost slots=1\n127.0.0.1 slots=1\n'
+check "… a slot a line" bad_host "line 2: $(uname -n) and localhost" "localhost\\n$(uname -n)\\n" -np 2
+check "another host by two names" bad_host '(10.0.0.1)' '10.0.0.1 slots=1\n10.1 slots=1\n'
 printf 'localhost slots=1\nno-such-host.invalid slots=1\n' >hosts
 launch --dry-run --hostfile hosts
 check "a host without an address is told" says 'known here for no-such-host.invalid'
@@ -202,10 +207,24 @@ printf '# two\nlocalhost slots=2 max_slots=2 # here\n' >hosts
 launch --hostfile hosts exit 0
 check "a good hostfile runs" ends_with 0
 check "more ranks than max_slots" refuses 'max_slots' --hostfile hosts -np 3
+for ranks in 2 99; do # on a machine with as many cores, and with fewer
+  check "$ranks ranks for one slot" bad_host 'hosts has slots for 1' 'localhost slots=1\n' -np "$ranks"
+done
+launch --hostfile hosts -np 2 --mpirun --oversubscribe exit 0
+check "… run where they are to share it" eval 'ends_with 0 && says "2 ranks share 1 "'
+check "more ranks than lines of one slot" bad_host 'slots for 2' 'localhost\nlocalhost\n' -np 3
+launch --hostfile hosts -np 2 exit 0
+check "as many ranks as lines run" ends_with 0
+printf 'localhost\n' >hosts
+launch --hostfile hosts -np "$(getconf _NPROCESSORS_ONLN)" exit 0
+check "a host without slots has its cores" ends_with 0
 for file in localhost two-nodes.example; do
   launch --dry-run --hostfile "$root/hostfiles/$file"
   check "hostfiles/$file means 8 ranks" says '-np 8 '
 done
+check "other hosts get a limit for cut cables" says keepalive
+launch --dry-run --hostfile "$root/hostfiles/localhost"
+check "… and this one none" eval '! says keepalive'
 
 # ---- how many cores ---------------------------------------------------------------------------
 

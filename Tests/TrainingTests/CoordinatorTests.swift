@@ -145,6 +145,44 @@ import Training
     #expect(coordinator.ending(step: 4) == (.signal, 75))
   }
 
+  /// Time is judged where the hosts have met: what it took the slowest is known there.
+  @Test func roundsEndBeforeTheJobDoes() throws {
+    var coordinator = try coordinator { $0.localSteps = 4 }
+    coordinator.jobEnd = 0
+    for step in 1...4 {
+      coordinator.observe(step: step, hasNonFinite: false, normIsFinite: true, wantsStop: false)
+    }
+    #expect(coordinator.reason == nil)
+    coordinator.join(skipped: 0, updates: 4, hasNonFinite: false, wantsStop: false)
+    let last = coordinator.directive(step: 3)
+    #expect(last.stops && last.saves)
+    #expect(coordinator.ending(step: 4) == (.timeLimit, 75))
+  }
+
+  /// A round that is too long for the job is given up, and not taken for progress where it was the
+  /// first.
+  @Test func roundsAreNotLongerThanTheJob() throws {
+    var coordinator = try coordinator { $0.localSteps = 4 }
+    func kind(step: Int, savedStep: Int?) -> Failure.Kind? {
+      failure { try coordinator.checkTime(step: step, savedStep: savedStep) }?.kind
+    }
+    #expect(kind(step: 5, savedStep: nil) == nil, "nobody knows the job's end")
+    coordinator.saveSeconds = 20
+    coordinator.jobEnd = Double(ck_monotonic_ns()) / 1e9 + 25
+    #expect(kind(step: 5, savedStep: 4) == .stoppedEarly)
+    #expect(kind(step: 5, savedStep: nil) == .usage)
+    #expect(kind(step: 8, savedStep: nil) == nil && kind(step: 30, savedStep: nil) == nil)
+    // A save takes 9 s, the end 2, mpirun 4. A round is not begun that could come close to that.
+    coordinator.saveSeconds = 6
+    coordinator.jobEnd = Double(ck_monotonic_ns()) / 1e9 + 16
+    #expect(kind(step: 5, savedStep: 4) == nil)
+    coordinator.join(skipped: 0, updates: 4, hasNonFinite: false, wantsStop: false)
+    #expect(coordinator.reason == .timeLimit)
+    var plain = try self.coordinator()
+    plain.jobEnd = 0
+    #expect(failure { try plain.checkTime(step: 5, savedStep: nil) } == nil)
+  }
+
   /// A host that cannot go on says so by a count, which is all that others hear of it.
   @Test func anOverflowIsAllTheSkipsThereMayBe() throws {
     var coordinator = try coordinator { $0.maxSkipped = 7 }

@@ -33,4 +33,7 @@ package struct CheckpointImage: @unchecked Sendable {
   }
 
   var byteCount: Int { (model + optimizer).reduce(0) { $0 + $1.byteCount } }
+
+  /// What a save costs, for want of a measurement: half the speed of a slow disk.
+  var expectedSeconds: Double { 0.5 + Double(byteCount) / 50e6 }
 }

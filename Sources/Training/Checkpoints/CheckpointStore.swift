@@ -114,7 +114,7 @@ package struct CheckpointStore: Sendable {
     return sums
   }
 
-  /// Writes weights as the run's result, atomically.
+  /// Writes weights as the run's result, atomically, and behind it its checksum.
   func writeModel(_ parameters: UnsafeMutablePointer<Float>, to path: String) throws {
     let entries = image(parameters: parameters, state: []).model
     let temporary = folder.path + "/.model.new"
@@ -122,11 +122,13 @@ package struct CheckpointStore: Sendable {
       var writer = try FileWriter(path: temporary)
       try Safetensors.write(entries) { try writer.write($0) }
       try writer.finish()
+      ResultSum.remove(path)
       if rename(temporary, path) != 0 { throw systemFailure(path) }
     } catch {
       unlink(temporary)
       throw error
     }
+    try ResultSum.write(Safetensors.digest(entries), of: path)
     RunFolder.syncFolder(folder.path)
   }
 

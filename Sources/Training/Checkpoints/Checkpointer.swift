@@ -54,8 +54,6 @@ final class Checkpointer {
 
   var modelPath: String { store.folder.model }
   var runPath: String { store.folder.path }
-  /// For want of a measurement: half the speed of a slow disk.
-  var expectedSeconds: Double { 0.5 + Double(image.byteCount) / 50e6 }
 
   /// Starts to write what follows update number `step`. The tensors of the image must stay as they
   /// are until the report is there.

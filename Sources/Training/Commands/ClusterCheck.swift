@@ -6,7 +6,7 @@ import Reports
 
 /// `check`: does this cluster do what the trainer relies on? Every collective against an oracle,
 /// with different data on every rank, on every kind of communicator; shared memory; threads and
-/// binding.
+/// binding; one program and one folder.
 package struct ClusterCheck {
   /// One question and its answer.
   package struct Result: Sendable {
@@ -39,6 +39,7 @@ package struct ClusterCheck {
         + (affinity.advice
           ?? (isCrowded ? "ranks outnumber cores: waiting ranks give theirs away" : "good")))
     try links()
+    try folder()
     let difference = try group.difference("program", ProgramIdentity.lines(group))
     try record(
       "same program", difference == nil,

@@ -13,6 +13,8 @@ package protocol RankCommand {
   var hangTimeout: Double? { get }
   /// Whether it says itself what differs between the ranks, instead of being refused.
   static var comparesRanks: Bool { get }
+  /// Whether it compares its options by their values, as a training does.
+  static var comparesOptions: Bool { get }
   func run(on group: RankGroup) throws -> Int32
 }
 
@@ -20,6 +22,7 @@ extension RankCommand {
   package static var savesOnSignals: Bool { false }
   package var hangTimeout: Double? { nil }
   package static var comparesRanks: Bool { false }
+  package static var comparesOptions: Bool { false }
 }
 
 /// The life of one process in a job: MPI's beginning, the command, and the end that fits the
@@ -56,8 +59,9 @@ package enum Job {
       var code: Int32
       do {
         try Launcher.check(group)
+        let options = Command.comparesOptions ? [] : CommandLine.arguments.dropFirst()
         try group.requireSame(
-          "command", ["\(Command.self)"], else: .usage,
+          "command", ["\(Command.self)"] + options, else: .usage,
           remedy: "Start all ranks with one command line.")
         if !Command.comparesRanks {
           try group.requireSame(

@@ -27,8 +27,9 @@ extension RankGroup {
     let own = hashes[rank]
     if own == hashes[0] { return nil }
     let others = topology.ranks.filter { hashes[$0] != hashes[0] }
-    let quoted = { (lines: [String], other: [String]) in
-      lines.filter { !other.contains($0) }.prefix(3).map { "'\($0)'" }.joined(separator: ", ")
+    let quoted = { (lines: [String], other: [String]) -> String in
+      let quotes = lines.filter { !other.contains($0) }.prefix(3).map { "'\($0)'" }
+      return quotes.isEmpty ? "nothing" : quotes.joined(separator: ", ")
     }
     return "\(describe(ranks: others)): another \(what) than rank 0 on \(hosts[0]), "
       + "hash \(String(own, radix: 16)) and not \(String(hashes[0], radix: 16)): "

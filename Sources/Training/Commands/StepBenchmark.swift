@@ -48,21 +48,20 @@ package struct StepBenchmark {
     if profiles { run.plans.startTimes() }
     let assembled = run.trainer.worker.assemblyNanoseconds
     let received = run.received
-    var compute: UInt64 = 0
-    var wait: UInt64 = 0
+    status.endStep()
+    let before = status.pointee
     try group.world.barrier()
     let start = ck_monotonic_ns()
-    for _ in 0..<steps {
-      _ = try run.trainer.trainStep()
-      compute += status.pointee.computeNanoseconds
-      wait += status.pointee.waitNanoseconds
-    }
+    for _ in 0..<steps { _ = try run.trainer.trainStep() }
+    status.endStep()
     try group.world.barrier()
     let seconds = Double(ck_monotonic_ns() - start) / 1e9
     var usage = rusage()
     getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)
     let resident = try group.world.allreduce(value: Int(usage.ru_maxrss), .maximum)
     let slowest = try group.world.allreduce(value: Double(startup) / 1e6, .maximum)
+    let compute = status.pointee.pastComputeNanoseconds - before.pastComputeNanoseconds
+    let wait = status.pointee.pastWaitNanoseconds - before.pastWaitNanoseconds
     let perStep = Double(steps)
     step = seconds / perStep
     self.compute = Double(compute) / perStep / 1e9

@@ -17,8 +17,9 @@ package struct TrainedModel: Codable {
   package let weights: String
   package let state: CheckpointState
 
+  /// - Parameter takesMean: the running mean of the weights, which a run with `--ema` has.
   /// - Throws: `Failure.badData` where `path` is neither, or damaged.
-  package init(path: String, warn: (String) -> Void) throws {
+  package init(path: String, takesMean: Bool = false, warn: (String) -> Void) throws {
     self.path = path
     guard access(path, F_OK) == 0 else {
       throw Failure.badData("\(path): no such run or checkpoint")
@@ -34,16 +35,36 @@ package struct TrainedModel: Codable {
         isCheckpoint ? path : "latest", run: isCheckpoint ? nil : path, warn: warn)
     else { throw Failure.badData("\(path): no checkpoint") }
     state = found.checkpoint.state
-    let result = path + "/model.safetensors"
-    weights =
-      access(result, F_OK) == 0 ? result : found.checkpoint.path + "/model.safetensors"
+    let folder = RunFolder(path)
+    let result = takesMean ? folder.averagedModel : folder.model
+    if !isCheckpoint && access(result, F_OK) == 0 {
+      try ResultSum.check(result)
+      weights = result
+    } else if takesMean {
+      throw Failure.usage(
+        "ema: \(path) has no running mean of the weights",
+        remedy: "A run with --ema writes \(result) when it ends.")
+    } else {
+      weights = found.checkpoint.path + "/model.safetensors"
+    }
+  }
+
+  /// The step that made the weights: the best one's where a run's result was restored from it.
+  package func step() throws -> Int {
+    let configuration = try configuration()
+    let isBest =
+      weights == RunFolder(path).model && configuration.earlyStopping && configuration.restoreBest
+    return isBest ? state.best.first?.step ?? state.step : state.step
   }
 
   /// Read by the first rank, known to all. Collective: every rank.
-  package static func shared(_ path: String, group: RankGroup) throws -> TrainedModel {
+  package static func shared(
+    _ path: String, takesMean: Bool, group: RankGroup
+  ) throws -> TrainedModel {
     let bytes = try group.bytesFromFirst {
       let console = Console(mode: .off, isQuiet: false)
-      let model = try TrainedModel(path: path, warn: { console.logger.warning("\($0)") })
+      let model = try TrainedModel(
+        path: path, takesMean: takesMean, warn: { console.logger.warning("\($0)") })
       return Array(try JSONEncoder().encode(model))
     }
     return try JSONDecoder().decode(TrainedModel.self, from: Data(bytes))

@@ -18,6 +18,14 @@ package enum Launcher {
     }
   }
 
+  /// - Throws: `Failure.usage` where mpirun has started this process, which is to start it itself.
+  package static func requireNone(for command: String) throws {
+    if number("OMPI_COMM_WORLD_SIZE") != nil {
+      throw Failure.usage(
+        "\(command): started by mpirun", remedy: "Start it without: it starts mpirun itself.")
+    }
+  }
+
   /// Tasks the launcher meant to start together, where it says so.
   static var expectedTasks: Int? {
     for name in ["OMPI_COMM_WORLD_SIZE", "SLURM_STEP_NUM_TASKS"] {
