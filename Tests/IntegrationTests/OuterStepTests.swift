@@ -91,15 +91,13 @@ extension Integration {
     /// One step of plain SGD each, and the mean of where they come to: that is data parallelism.
     @Test func `The mean of one step is a step of all`() throws {
       let hosts = try Hosts([2, 2])
-      let recipe =
-        Self.recipe + ["--steps", "1", "--optimizer", "sgd", "--lr", "0.5"]
-        + ["--outer-lr", "1", "--outer-momentum", "0"]
+      let recipe = Self.recipe + ["--steps", "1", "--optimizer", "sgd", "--lr", "0.5"]
+      let mean = ["--local-steps", "2", "--outer-lr", "1", "--outer-momentum", "0"]
       let (together, apart) = (folder.run("together"), folder.run("apart"))
       try IntegrationTests.run(
         ranks: 4, expecting: 0, recipe + together.option, prefix: hosts.prefix)
       try IntegrationTests.run(
-        ranks: 4, expecting: 0, recipe + ["--local-steps", "2"] + apart.option,
-        prefix: hosts.prefix)
+        ranks: 4, expecting: 0, recipe + mean + apart.option, prefix: hosts.prefix)
       let expected = try Weights(together.model).tensors
       for (name, tensor) in try Weights(apart.model).tensors {
         let values = try #require(expected[name]?.values)
