@@ -208,10 +208,11 @@ extension Integration {
     private static let endless =
       recipe + ["--steps", "100000000", "--eval-every", "100000000st"]
 
-    /// Two hosts with a rank each; `pulse` stops the second one for so many microseconds at a time,
-    /// over and over, once there is a checkpoint, until `condition`.
+    /// Two hosts with a rank each; once there is a checkpoint, the second one is stopped and let go on
+    /// for so many microseconds each, over and over, until `condition`.
     private func slowHost(
-      _ run: RunFolder, _ options: [String], pulse: UInt32, until condition: (Job) -> Bool
+      _ run: RunFolder, _ options: [String], pulse: (stop: UInt32, run: UInt32),
+      until condition: (Job) -> Bool
     ) throws -> (hosts: Hosts, job: Job) {
       let hosts = try Hosts([1, 1])
       let job = try Job(
@@ -221,9 +222,9 @@ extension Integration {
       let process = try #require(job.ranks.first { $0.rank == 1 }).id
       try job.wait {
         kill(process, SIGSTOP)
-        usleep(pulse)
+        usleep(pulse.stop)
         kill(process, SIGCONT)
-        usleep(20_000)
+        usleep(pulse.run)
         return condition(job)
       }
       return (hosts, job)
@@ -233,7 +234,7 @@ extension Integration {
     @Test func `A slow host is named`() throws {
       let run = folder.run("run")
       let (hosts, job) = try slowHost(
-        run, ["--local-steps", "40", "--checkpoint-every", "400st"], pulse: 60_000
+        run, ["--local-steps", "40", "--checkpoint-every", "400st"], pulse: (60_000, 20_000)
       ) { $0.stderr.contains("keeps the others waiting") }
       for rank in job.ranks { kill(rank.id, SIGUSR1) }
       let outcome = try job.finish(timeout: 20)
@@ -254,13 +255,13 @@ extension Integration {
     @Test func `A host becomes too slow for the job's time`() throws {
       let run = folder.run("run")
       let (hosts, job) = try slowHost(
-        run, ["--local-steps", "1000", "--checkpoint-every", "1000st", "--time-limit", "18s"],
-        pulse: 1_500_000
+        run, ["--local-steps", "300", "--checkpoint-every", "300st", "--time-limit", "20s"],
+        pulse: (1_000_000, 5000)
       ) { $0.stderr.contains(" is lost") }
       let outcome = try job.finish(timeout: 20)
-      #expect(outcome.code == 75 && outcome.seconds < 19.5, "\(outcome)")
+      #expect(outcome.code == 75 && outcome.seconds < 21.5, "\(outcome)")
       let step = try #require(run.steps.max())
-      #expect(step % 1000 == 0, "\(outcome)")
+      #expect(step % 300 == 0, "\(outcome)")
       #expect(outcome.stderr.contains("what came after step \(step) is lost"), "\(outcome)")
       try IntegrationTests.run(
         ranks: 2, expecting: 0,
