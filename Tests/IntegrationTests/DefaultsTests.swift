@@ -30,7 +30,7 @@ extension Integration {
       #expect(
         run.entries() == [
           ".lock", "best", "checkpoints", "config.yaml", "latest", "metrics.jsonl",
-          "model.safetensors",
+          "model.safetensors", "model.safetensors.sha256",
         ])
       #expect(
         run.entries("checkpoints") == [
