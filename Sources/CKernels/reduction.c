@@ -24,20 +24,6 @@ CK_CLONES void ck_subtract(float *out, const float *a, const float *b, size_t n)
   for (; i < n; i++) out[i] = a[i] - b[i];
 }
 
-// A store past the caches wants its place on a whole vector.
-typedef float aligned_vector __attribute__((vector_size(4 * LANES), may_alias));
-
-CK_CLONES void ck_add_streaming(float *out, const float *a, const float *b, size_t n) {
-  size_t i = 0;
-  for (; i < n && (uintptr_t)(out + i) % sizeof(vector); i++) out[i] = a[i] + b[i];
-  for (; i + LANES <= n; i += LANES)
-    __builtin_nontemporal_store((aligned_vector)(AT(a + i) + AT(b + i)),
-                                (aligned_vector *)(out + i));
-  for (; i < n; i++) out[i] = a[i] + b[i];
-  // Such stores keep no order of their own.
-  __atomic_thread_fence(__ATOMIC_SEQ_CST);
-}
-
 CK_CLONES void ck_scale(float *x, float factor, size_t n) {
   for (size_t i = 0; i < n; i++) x[i] = x[i] * factor;
 }

@@ -10,10 +10,6 @@ void ck_add(float *out, const float *a, const float *b, size_t n);
 /// out[i] = a[i] − b[i]; `out` may be `a` or `b`.
 void ck_subtract(float *out, const float *a, const float *b, size_t n);
 
-/// `ck_add` past the caches, for an `out` that does not fit them and is not read soon; it overlaps
-/// neither `a` nor `b`.
-void ck_add_streaming(float *out, const float *a, const float *b, size_t n);
-
 /// out[i] = (a[i] + b[i]) / divisor, where `b` may be null: the last addition of a gradient's sum
 /// and its mean, rounded once, in one pass. Returns Σ out[i]² as `ck_sum_squares` does. `out` may
 /// be `a` or `b`.

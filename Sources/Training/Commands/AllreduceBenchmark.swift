@@ -27,9 +27,6 @@ package final class AllreduceBenchmark {
   private static let seconds = 0.02
   private static let rounds = 5
 
-  /// As much as a core's own cache holds of all operands.
-  private static let cachedBytes = 1 << 20
-
   /// 4 bytes to `largestBytes`, each 4 times the one before.
   package static func sizes(upTo largestBytes: Int) -> [Int] {
     Array(sequence(first: 4) { $0 * 4 <= largestBytes ? $0 * 4 : nil })
@@ -81,9 +78,10 @@ package final class AllreduceBenchmark {
     let own = arena.gradientSlots[slot]
     let operand = buffer.elements
 
-    for (sum, result) in [(sumOnceANode, arena.parameters), (sumInEverySlot, own)] {
+    let once = group.nodeCount == 1 ? arena.gradientSlots[0] : arena.parameters
+    for (isEverywhere, result) in [(false, once), (true, own)] {
       for element in 0..<count { own[element] = AllreduceBenchmark.value(group.position, element) }
-      try sum()
+      try sum(inEverySlot: isEverywhere)
       try group.agree { try check(UnsafeMutableBufferPointer(start: result, count: count)) }
     }
     func renew(_ operand: UnsafeMutablePointer<Float>) {
@@ -93,11 +91,11 @@ package final class AllreduceBenchmark {
     let times = try fastest([
       {
         renew(own)
-        try self.sumOnceANode()
+        try self.sum(inEverySlot: false)
       },
       {
         renew(own)
-        try self.sumInEverySlot()
+        try self.sum(inEverySlot: true)
       },
       {
         renew(target)
@@ -116,45 +114,31 @@ package final class AllreduceBenchmark {
       ])
   }
 
-  private func sumOnceANode() throws {
-    let parameters = arena.parameters
-    // What no cache holds goes past them.
-    let add = buffer.byteCount > AllreduceBenchmark.cachedBytes ? ck_add_streaming : ck_add
+  /// On one node the sum lies in the first slot, where training keeps one that it needs twice, and
+  /// each owner writes its slice of the others too, which it has just read. Between nodes sums lie
+  /// where the parameters do, since these travel.
+  private func sum(inEverySlot: Bool) throws {
+    let (parameters, slots) = (arena.parameters, arena.gradientSlots)
+    let isOneNode = group.nodeCount == 1
     try reducer.publishSlots()
     try meetings.gatherVotes()
-    try reducer.reduceSlices(keeps: false) { _, range, addition in
-      let result = parameters + range.lowerBound
+    try reducer.reduceSlices(keeps: isOneNode) { _, range, addition in
+      let sum = isOneNode ? addition.sum : parameters + range.lowerBound
       if let right = addition.right {
-        add(result, addition.left, right, range.count)
-      } else {
-        result.update(from: addition.left, count: range.count)
+        ck_add(sum, addition.left, right, range.count)
+      } else if sum != addition.left {
+        sum.update(from: addition.left, count: range.count)
+      }
+      if isOneNode && inEverySlot {
+        for other in slots.dropFirst() {
+          (other + range.lowerBound).update(from: sum, count: range.count)
+        }
       }
     } didFinish: {
       try meetings.startSharingParameters(bucket: $0)
     }
     try meetings.gatherParameters()
-  }
-
-  /// On one node each owner writes its slice of every slot: it has just read them. What comes from
-  /// other nodes lies where the parameters do.
-  private func sumInEverySlot() throws {
-    guard group.nodeCount == 1 else {
-      try sumOnceANode()
-      arena.gradientSlots[slot].update(from: arena.parameters, count: buffer.count)
-      return
-    }
-    try reducer.publishSlots()
-    try meetings.gatherVotes()
-    let slots = arena.gradientSlots
-    try reducer.reduceSlices(keeps: false) { _, range, addition in
-      guard let right = addition.right else { return }
-      let sum = slots[0] + range.lowerBound
-      ck_add(sum, addition.left, right, range.count)
-      for slot in slots.dropFirst() {
-        (slot + range.lowerBound).update(from: sum, count: range.count)
-      }
-    }
-    try meetings.gatherParameters()
+    if !isOneNode && inEverySlot { slots[slot].update(from: parameters, count: buffer.count) }
   }
 
   /// What each rank holds: sums are exact in any order.
