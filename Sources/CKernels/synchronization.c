@@ -42,8 +42,8 @@ int ck_barrier_is_passed(const ck_barrier *barrier, uint32_t count) {
   return behind >= 0;
 }
 
-void ck_barrier_wait(const ck_barrier *barrier, const ck_wait_policy *policy, uint64_t *polls) {
-  uint32_t count = ck_barrier_arrive(barrier);
+void ck_barrier_wait(const ck_barrier *barrier, uint32_t count, const ck_wait_policy *policy,
+                     uint64_t *polls) {
   for (uint32_t i = 0; i < policy->spins; i++) {
     if (ck_barrier_is_passed(barrier, count)) return;
     pause_core();

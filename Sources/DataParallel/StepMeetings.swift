@@ -3,7 +3,8 @@ import MPI
 /// The points of a step where the ranks of a `StepTeam` meet. Each call is collective: every rank of
 /// the team.
 ///
-/// On one node the exchange has nothing to send and what is left is the node's barrier.
+/// On one node there is nothing to exchange, a small step would notice the calls, and what is left
+/// is the node's barrier.
 package final class StepMeetings {
   package let team: StepTeam
   package let arena: NodeArena
@@ -21,23 +22,25 @@ package final class StepMeetings {
   /// What every rank says about a step is known to all: the directive, statuses, leaf sums. The
   /// gradient slots of the node are filled.
   package func gatherVotes() throws {
-    try exchange.startSharing(sections.words.directive)
-    try exchange.startSharing(sections.words.statuses)
-    try exchange.startSharing(sections.leaves)
-    try exchange.wait()
+    if exchange.hasPeers {
+      try exchange.startSharing(sections.words.directive)
+      try exchange.startSharing(sections.words.statuses)
+      try exchange.startSharing(sections.leaves)
+      try exchange.wait()
+    }
     arena.barrier()
   }
 
   /// Every block's sums are known to all.
   package func gatherBlockSums() throws {
-    try exchange.share(sections.blocks)
+    if exchange.hasPeers { try exchange.share(sections.blocks) }
     arena.barrier()
   }
 
   /// This rank's slice of `bucket` is final: it starts on its way to the other nodes. In the
   /// order of the buckets.
   package func startSharingParameters(bucket: Int) throws {
-    try exchange.startSharing(sections.parameters[bucket])
+    if exchange.hasPeers { try exchange.startSharing(sections.parameters[bucket]) }
   }
 
   /// All parameters are there, and the block sums with them: the wait for these is for everything

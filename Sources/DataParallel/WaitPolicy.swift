@@ -16,18 +16,17 @@ package struct WaitPolicy {
     waits = ck_wait_policy(spins: cores >= group.node.size ? 4000 : 0, yields: 2000, sleep_us: 50)
   }
 
-  /// Waits until every rank of the node has come to `barrier`.
+  /// Waits until every rank of the node has come to `barrier` as often as `count` says.
   /// - Parameter meanwhile: done between looks.
-  mutating func wait(at barrier: inout ck_barrier, meanwhile: (() -> Void)?) {
+  mutating func wait(at barrier: inout ck_barrier, count: UInt32, meanwhile: (() -> Void)?) {
     if let meanwhile {
-      let count = ck_barrier_arrive(&barrier)
       return wait {
         meanwhile()
         return ck_barrier_is_passed(&barrier, count) != 0
       }
     }
     own.pointee.isPolling = true
-    ck_barrier_wait(&barrier, &waits, &own.pointee.polls)
+    ck_barrier_wait(&barrier, count, &waits, &own.pointee.polls)
     own.pointee.isPolling = false
   }
 

@@ -25,7 +25,8 @@ import Testing
       var wrong = 0
       for round in 1...rounds {
         shared.written[own] = round
-        ck_barrier_wait(&barrier, &policy, &polls)
+        let arrival = ck_barrier_arrive(&barrier)
+        ck_barrier_wait(&barrier, arrival, &policy, &polls)
         for other in 0..<participants where shared.written[other] != round { wrong += 1 }
         // Who writes the next round's number waits until all have read this one's.
         let count = ck_barrier_arrive(&barrier)

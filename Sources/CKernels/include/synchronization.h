@@ -24,14 +24,14 @@ typedef struct {
   uint32_t sleep_us;
 } ck_wait_policy;
 
-/// Arrives and waits until all have arrived; memory written before by any participant is visible
-/// after. Every look of a long wait is counted in `polls`: a sign of life.
-void ck_barrier_wait(const ck_barrier *barrier, const ck_wait_policy *policy, uint64_t *polls);
-
-/// The same in two steps, for who has other things to do meanwhile: arrives, and returns the count
-/// that all have reached when it is passed.
+/// Arrives, and returns the count that all have reached when the barrier is passed. Memory written
+/// before by any participant is then visible.
 uint32_t ck_barrier_arrive(const ck_barrier *barrier);
 int ck_barrier_is_passed(const ck_barrier *barrier, uint32_t count);
+
+/// Waits until it is. Every look of a long wait is counted in `polls`: a sign of life.
+void ck_barrier_wait(const ck_barrier *barrier, uint32_t count, const ck_wait_policy *policy,
+                     uint64_t *polls);
 
 /// Adds to a counter shared by processes; what was written before is visible to who reads it.
 void ck_add_release(uint64_t *place, uint64_t value);

@@ -42,6 +42,7 @@ package final class NodeExchange {
   static let sumTag = 1
   /// This rank's peer on every other node.
   let peers: [(node: Int, position: Int)]
+  let hasPeers: Bool
   /// Positions of other nodes whose peer this rank is.
   let served: [Int]
 
@@ -75,6 +76,7 @@ package final class NodeExchange {
     let others = topology.nodes.indices.filter { $0 != node }
     peers = others.map { ($0, topology.peer(of: position, on: $0)) }
     served = topology.served(by: position)
+    hasPeers = !peers.isEmpty
   }
 
   /// Every rank's own bytes of `section` reach every node. Collective.
