@@ -3,7 +3,8 @@
 
 #include <stdint.h>
 
-/// How many barriers a process has come to, in memory shared by processes; zero-filled to begin with.
+/// How many barriers a process has come to, in memory shared by processes; zero-filled to begin
+/// with.
 typedef struct {
   uint32_t count;
   uint32_t pad[31]; // two cache lines: prefetchers fetch pairs
