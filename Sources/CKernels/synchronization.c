@@ -27,9 +27,10 @@ static inline void pause_core(void) {
 }
 
 uint32_t ck_barrier_arrive(const ck_barrier *barrier) {
-  uint32_t *own = &barrier->arrivals[barrier->own].count;
-  uint32_t count = *own + 1;
-  __atomic_store_n(own, count, __ATOMIC_RELEASE);
+  ck_arrivals *own = &barrier->arrivals[barrier->own];
+  uint32_t count = own->count + 1;
+  __atomic_store_n(&own->core, sched_getcpu(), __ATOMIC_RELAXED);
+  __atomic_store_n(&own->count, count, __ATOMIC_RELEASE);
   return count;
 }
 
@@ -42,10 +43,23 @@ int ck_barrier_is_passed(const ck_barrier *barrier, uint32_t count) {
   return behind >= 0;
 }
 
+// Whether somebody who is late was last seen on this core, and so cannot come while this one spins.
+static int keeps_core_from_late(const ck_barrier *barrier, uint32_t count) {
+  int32_t core = barrier->arrivals[barrier->own].core;
+  for (uint32_t i = 0; i < barrier->participants; i++) {
+    const ck_arrivals *other = &barrier->arrivals[i];
+    if (__atomic_load_n(&other->core, __ATOMIC_RELAXED) == core &&
+        (int32_t)(__atomic_load_n(&other->count, __ATOMIC_ACQUIRE) - count) < 0)
+      return 1;
+  }
+  return 0;
+}
+
 void ck_barrier_wait(const ck_barrier *barrier, uint32_t count, const ck_wait_policy *policy,
                      uint64_t *polls) {
   for (uint32_t i = 0; i < policy->spins; i++) {
     if (ck_barrier_is_passed(barrier, count)) return;
+    if (keeps_core_from_late(barrier, count)) break;
     pause_core();
   }
   for (uint32_t i = 0; i < policy->yields; i++) {

@@ -25,6 +25,10 @@ package final class GradientReducer {
   private let exchange: NodeExchange
   private let position: Int
   private let plan: ReductionPlan
+  /// Where sums are kept: a slot that another rank filled, if there is one. Lines that a core writes
+  /// behind reading them pass to it for good; lines that it only reads stay with both cores, and
+  /// their next writer has to ask for each.
+  private let keptSlot: Int
   private let filler: SlotFiller
   private let temporaries: AlignedBuffer<Float>
   private let blockLength: Int
@@ -54,6 +58,7 @@ package final class GradientReducer {
     plan = ReductionPlan(
       division, position: position,
       addsNodes: GradientReducer.addsNodes(division, mode, compression))
+    keptSlot = division.firstSlot(of: position) > 0 ? 0 : arena.gradientSlots.count - 1
     filler = SlotFiller(arena: arena, division: division, position: position)
     blockLength = division.blocks.map(\.count).max() ?? 1
     temporaries = AlignedBuffer(count: max(1, plan.temporaryCount) * blockLength)
@@ -140,8 +145,8 @@ package final class GradientReducer {
   /// The sum over all leaves of each block of this rank's slices. Behind a meeting of all ranks.
   ///
   /// - Parameters:
-  ///   - keeps: whether the sums stay for `visitKept` (a global norm must be known first); they
-  ///     then lie in the first slot, which nobody else reads in this slice.
+  ///   - keeps: whether the sums stay for `visitKept` (a global norm must be known first), in a
+  ///     slot, which nobody else reads in this slice.
   ///   - body: block number, the block's elements in the arena, and its sum but for the last
   ///     addition, which has a place to go to.
   ///   - didFinish: called behind the last block of each bucket.
@@ -152,7 +157,7 @@ package final class GradientReducer {
     try sendRest()
     try transport?.finish { addNode($0) }
     let (additions, last) = (plan.additions.dropLast(), plan.additions.last)
-    let target = keeps ? ReductionPlan.Place.slot(0) : last?.target ?? plan.result
+    let target = keeps ? ReductionPlan.Place.slot(keptSlot) : last?.target ?? plan.result
     for bucket in division.buckets.indices {
       try transport?.wait(for: bucket)
       for block in division.slices[bucket][position] {
@@ -171,13 +176,13 @@ package final class GradientReducer {
 
   /// The blocks of this rank's slices as `reduceSlices(keeps: true)` left them.
   package func visitKept(
-    _ body: (Int, Range<Int>, UnsafeMutablePointer<Float>) -> Void,
-    didFinish: (_ bucket: Int) throws -> Void
+    _ body: (Int, Range<Int>, UnsafeMutablePointer<Float>) throws -> Void,
+    didFinish: (_ bucket: Int) throws -> Void = { _ in }
   ) rethrows {
     for bucket in division.buckets.indices {
       for block in division.slices[bucket][position] {
         let range = division.blocks[block]
-        body(block, range, arena.gradientSlots[0] + range.lowerBound)
+        try body(block, range, arena.gradientSlots[keptSlot] + range.lowerBound)
       }
       try didFinish(bucket)
     }

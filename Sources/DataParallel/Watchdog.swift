@@ -51,6 +51,14 @@ package final class Watchdog: Sendable {
     let claim: UnsafeMutablePointer<UInt32>
   }
 
+  private struct Report {
+    let text: String
+    /// Where it ends the job.
+    var remedy: String?
+    /// Where nobody sees the others, rank 0 speaks first.
+    var isSecond = false
+  }
+
   private struct State {
     /// What this rank says where there is no board.
     var alone = RankStatus()
@@ -132,7 +140,7 @@ package final class Watchdog: Sendable {
 
   private func look() {
     let now = ck_monotonic_ns()
-    let report: (text: String, isEnd: Bool, isFirst: Bool)? = state.withLock { state in
+    let report: Report? = state.withLock { state in
       let pause = now &- state.lastLook
       state.lastLook = now
       let own = state.board.map { $0.statuses + $0.own }
@@ -162,7 +170,7 @@ package final class Watchdog: Sendable {
       let median = Watchdog.median(state.steps)
       guard let board = state.board else {
         guard silence > state.limits.end(status.phase, medianStep: median) else { return nil }
-        return (Watchdog.aloneText(status, silence), true, status.rank == 0)
+        return Watchdog.aloneReport(status, silence)
       }
       // What counts is the rank that is waited for, and how long its phase may take.
       let diagnosis = Diagnosis(board, now: now)
@@ -171,29 +179,28 @@ package final class Watchdog: Sendable {
       let delay = Double(now - since) / 1e9
       if delay > state.limits.end(phase, medianStep: median) {
         if ck_claim(board.claim, UInt32(board.own + 1)) == 0 { return nil }
-        return (diagnosis.text, true, true)
+        return Report(text: diagnosis.text, remedy: "Continue with --resume latest.")
       }
       if state.warnedSince != since, delay > state.limits.warning(phase, medianStep: median) {
         state.warnedSince = since
         // One of them speaks: the first that is not itself the reason.
-        if diagnosis.speaker == board.own { return (diagnosis.text, false, true) }
+        if diagnosis.speaker == board.own { return Report(text: diagnosis.text) }
       }
       return nil
     }
     guard let report else { return }
-    if report.isEnd {
-      end(report.text, isFirst: report.isFirst)
+    if let remedy = report.remedy {
+      end(report, remedy)
     } else {
       say("swift-dist-train: warning: \(report.text)")
     }
   }
 
-  private func end(_ text: String, isFirst: Bool) {
-    // Where nobody sees the others, rank 0 speaks first.
-    if !isFirst { usleep(500_000) }
+  private func end(_ report: Report, _ remedy: String) {
+    if report.isSecond { usleep(500_000) }
     say(
-      "swift-dist-train: \(text)\n  Continue with --resume latest. If the work really takes that "
-        + "long, raise --hang-timeout.")
+      "swift-dist-train: \(report.text)\n  \(remedy) If the work really takes that long, raise "
+        + "--hang-timeout.")
     // Another host may know more than this one.
     usleep(500_000)
     _exit(Failure.Kind.rankLost.rawValue)
@@ -205,9 +212,14 @@ package final class Watchdog: Sendable {
     _ = write(2, bytes, bytes.count)
   }
 
-  private static func aloneText(_ status: RankStatus, _ silence: Double) -> String {
-    "rank \(status.rank) (process \(status.process)) has been \(status.phase) for "
-      + "\(Int(silence)) s: another rank has not come so far"
+  /// Before ranks know each other none can say who is missing: it is who does not say this.
+  private static func aloneReport(_ status: RankStatus, _ silence: Double) -> Report {
+    Report(
+      text: "rank \(status.rank) (process \(status.process), host \(hostName())) has been "
+        + "\(status.phase) for \(Int(silence)) s: another rank has not come so far",
+      remedy: "A rank that does not say this is the missing one: see whether its host can be "
+        + "reached and starts the program.",
+      isSecond: status.rank != 0)
   }
 
   private static func median(_ values: [Double]) -> Double {

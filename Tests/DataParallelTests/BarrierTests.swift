@@ -36,6 +36,31 @@ import Testing
     }.join()
     #expect(wrong == Array(repeating: 0, count: participants))
   }
+
+  /// Who spins on the core of one that is late keeps it away.
+  @Test func nobodySpinsOnTheCoreOfALateOne() {
+    let arrivals = UnsafeMutablePointer<ck_arrivals>.allocate(capacity: 2)
+    let polls = UnsafeMutablePointer<UInt64>.allocate(capacity: 1)
+    defer { arrivals.deallocate() }
+    defer { polls.deallocate() }
+    arrivals.initialize(repeating: ck_arrivals(), count: 2)
+    polls.initialize(to: 0)
+    nonisolated(unsafe) let shared = (arrivals: arrivals, polls: polls)
+    let seen = Threads(2) { own in
+      var barrier = ck_barrier(arrivals: shared.arrivals, participants: 2, own: UInt32(own))
+      if own == 0 {
+        var policy = ck_wait_policy(spins: 100_000_000, yields: 1_000_000_000, sleep_us: 1)
+        let count = ck_barrier_arrive(&barrier)
+        shared.arrivals[1].core = shared.arrivals[0].core
+        ck_barrier_wait(&barrier, count, &policy, shared.polls)
+      } else {
+        for _ in 0..<1000 where ck_load_acquire(shared.polls) == 0 { usleep(1000) }
+        _ = ck_barrier_arrive(&barrier)
+      }
+      return Int(ck_load_acquire(shared.polls))
+    }.join()
+    #expect(seen[1] > 0)
+  }
 }
 
 /// A thread each, since each waits for all the others: a pool may have fewer.

@@ -108,6 +108,12 @@ if [[ -e $WORK/off ]]; then # h2 does not answer any more
   exit 255
 fi
 [[ ! -e $WORK/dies ]] || mv "$WORK/dies" "$WORK/off"
+if [[ -e $WORK/hangs ]]; then # h1 and h3 are slow, h2 is lost
+  echo "swift-dist-train: warning: rank 0 (process 7) on h1 has been evaluating for 61 s; rank 4 (process 9) on h3 has been evaluating for 60 s" >&2
+  grep -q h2 "$WORK/hosts.now" || exit 0
+  echo "swift-dist-train: rank 2 (process 8) on h2 is stopped (it does not run at all), last seen in the forward pass for 120 s; rank 3 (process 9) on h2 has been in the forward pass for 120 s" >&2
+  exit 74
+fi
 if grep -q h2 "$WORK/hosts.now"; then
   echo "mpirun noticed that process rank 1 with PID 0 on node h2 exited on signal 9 (Killed)." >&2
   exit 137
@@ -120,6 +126,12 @@ plan
 PATH=$work/stub:$PATH supervise --hostfile hosts --run run
 check "a host that failed twice is dropped" eval 'ends_with 0 && says "h2 failed twice" && ! grep -q h2 hosts.now'
 check "and its slots with it" eval '[[ $(<starts) == $(printf "np 6\nnp 6\nnp 4") ]]'
+plan
+touch hangs
+PATH=$work/stub:$PATH supervise --hostfile hosts --run run
+check "a host whose ranks hang is dropped, one that a warning names is not" \
+  eval 'ends_with 0 && [[ $(<starts) == $(printf "np 6\nnp 6\nnp 4") && $(wc -l <hosts.now) == 2 ]]'
+rm hangs
 plan
 touch dies
 PATH=$work/stub:$PATH supervise --hostfile hosts --run run

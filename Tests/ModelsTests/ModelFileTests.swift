@@ -37,7 +37,7 @@ import Testing
     try expectSame(plan(text), named)
   }
 
-  /// The nested lists of INTERFACE.md's example: residual with a shortcut, and a concatenation.
+  /// Nested lists: residuals with and without a shortcut, and a concatenation.
   @Test func nestedLayers() throws {
     let text = """
       layers:

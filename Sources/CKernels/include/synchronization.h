@@ -3,11 +3,12 @@
 
 #include <stdint.h>
 
-/// How many barriers a process has come to, in memory shared by processes; zero-filled to begin
-/// with.
+/// How many barriers a process has come to, and on which core it came to the last, in memory shared
+/// by processes; zero-filled to begin with.
 typedef struct {
   uint32_t count;
-  uint32_t pad[31]; // two cache lines: prefetchers fetch pairs
+  int32_t core;
+  uint32_t pad[30]; // two cache lines: prefetchers fetch pairs
 } ck_arrivals;
 
 /// A barrier as one of its participants sees it. Each writes its own line and reads those of the

@@ -35,13 +35,10 @@ package final class RunLock: Sendable {
 
   /// "process 4711 on host n3, Slurm job 12".
   private static func holder() -> String {
-    var name = [CChar](repeating: 0, count: 256)
-    gethostname(&name, name.count - 1)
-    let host = String(decoding: name.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self)
     let jobs = [("Slurm", "SLURM_JOB_ID"), ("PBS", "PBS_JOBID"), ("LSF", "LSB_JOBID")]
     let job = jobs.compactMap { system, variable in
       getenv(variable).map { ", \(system) job \(String(cString: $0))" }
     }
-    return "process \(getpid()) on host \(host)\(job.first ?? "")"
+    return "process \(getpid()) on host \(hostName())\(job.first ?? "")"
   }
 }

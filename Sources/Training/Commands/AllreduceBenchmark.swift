@@ -20,6 +20,7 @@ package final class AllreduceBenchmark {
   private let reducer: GradientReducer
   private let division: WorkDivision
   private let slot: Int
+  private let isOneNode: Bool
   /// MPI's operand and result, and where a copy goes.
   private let buffer: AlignedBuffer<Float>
 
@@ -62,6 +63,7 @@ package final class AllreduceBenchmark {
     reducer = GradientReducer(
       arena: arena, division: division, exchange: meetings.exchange, position: group.position)
     slot = division.firstSlot(of: group.position)
+    isOneNode = group.nodeCount == 1
     buffer = AlignedBuffer(count: count)
   }
 
@@ -79,11 +81,18 @@ package final class AllreduceBenchmark {
     let own = arena.gradientSlots[slot]
     let operand = buffer.elements
 
-    let once = group.nodeCount == 1 ? arena.gradientSlots[0] : arena.parameters
-    for (isEverywhere, result) in [(false, once), (true, own)] {
+    for isEverywhere in [false, true] {
       for element in 0..<count { own[element] = AllreduceBenchmark.value(group.position, element) }
       try sum(inEverySlot: isEverywhere)
-      try group.agree { try check(UnsafeMutableBufferPointer(start: result, count: count)) }
+      try group.agree {
+        if isEverywhere {
+          try check(own, 0..<count)
+        } else if isOneNode {
+          try reducer.visitKept { _, elements, sums in try check(sums, elements) }
+        } else {
+          try check(arena.parameters, 0..<count)
+        }
+      }
     }
     func renew(_ operand: UnsafeMutablePointer<Float>) {
       operand.update(repeating: 0, count: count)
@@ -115,12 +124,11 @@ package final class AllreduceBenchmark {
       ])
   }
 
-  /// On one node the sum lies in the first slot, where training keeps one that it needs twice, and
-  /// each owner writes its slice of the others too, which it has just read. Between nodes sums lie
+  /// On one node the sums lie in slots, where training keeps those that it needs twice, and each
+  /// owner writes its slice of the other slots too, which it has just read. Between nodes sums lie
   /// where the parameters do, since these travel.
   private func sum(inEverySlot: Bool) throws {
     let (parameters, slots) = (arena.parameters, arena.gradientSlots)
-    let isOneNode = group.nodeCount == 1
     try reducer.publishSlots()
     try meetings.gatherVotes()
     try reducer.reduceSlices(keeps: isOneNode) { _, range, addition in
@@ -131,8 +139,8 @@ package final class AllreduceBenchmark {
         sum.update(from: addition.left, count: range.count)
       }
       if isOneNode && inEverySlot {
-        for other in slots.dropFirst() {
-          (other + range.lowerBound).update(from: sum, count: range.count)
+        for slot in slots where slot + range.lowerBound != sum {
+          (slot + range.lowerBound).update(from: sum, count: range.count)
         }
       }
     } didFinish: {
@@ -147,13 +155,14 @@ package final class AllreduceBenchmark {
     Float((position * 7919 + element * 104_729) % 1000)
   }
 
-  private func check(_ sums: UnsafeMutableBufferPointer<Float>) throws {
-    let wrong = sums.indices.first { element in
-      sums[element]
+  /// The sums of `elements`, which begin at `sums`.
+  private func check(_ sums: UnsafePointer<Float>, _ elements: Range<Int>) throws {
+    let wrong = elements.first { element in
+      sums[element - elements.lowerBound]
         != (0..<group.size).reduce(0) { $0 + AllreduceBenchmark.value($1, element) }
     }
     if let wrong {
-      throw Failure.internalError("element \(wrong) of \(sums.count) has a wrong sum")
+      throw Failure.internalError("element \(wrong) of \(buffer.count) has a wrong sum")
     }
   }
 
@@ -192,7 +201,7 @@ package final class AllreduceBenchmark {
       "mpi_over_node=\(Format.fixed(mpi / node, 2))",
       "mpi_over_every=\(Format.fixed(mpi / every, 2))",
     ]
-    if group.nodeCount == 1 {
+    if isOneNode {
       // R slots are read and one result is written; the copies of R ranks read and write R each.
       let ranks = Double(group.size)
       let limit = copy * (ranks + 1) / (2 * ranks)
