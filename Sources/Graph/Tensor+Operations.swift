@@ -1,6 +1,6 @@
 /// What a layer is made of. Shapes stand beside each function; axis 0 is the batch.
 extension Tensor {
-  /// x·Wᵀ + b: `[batch, in]`, W `[out, in]`, b `[out]` → `[batch, out]`.
+  /// x·Wᵀ + b: `[…, in]`, W `[out, in]`, b `[out]` → `[…, out]`.
   public func linear(weight: Tensor, bias: Tensor?, layer: String = "linear") -> Tensor {
     applying(
       MatrixProduct(hasBias: bias != nil, activation: nil),

@@ -15,8 +15,6 @@ package enum Loss: Sendable, Equatable {
 
   /// PyTorch's `CrossEntropyLoss`.
   package static let crossEntropy = Loss.classes(.crossEntropy(ClassSettings()))
-  /// PyTorch's `MSELoss`.
-  package static let meanSquaredError = Loss.elements(.squared)
 
   /// Whether targets are class indices (`Int32`) rather than values (`Float`).
   package var takesClasses: Bool {

@@ -15,7 +15,10 @@ func layerLabel(_ name: String, _ kind: String) -> String {
   name.isEmpty ? kind : "\(name) (\(kind))"
 }
 
-/// y = x·Wᵀ + b. Shapes: x `[batch, inputs]`, y `[batch, outputs]`.
+/// What the names of a layer's parameters begin with: `3.`, nothing where the layer has no name.
+func namePrefix(_ name: String) -> String { name.isEmpty ? "" : name + "." }
+
+/// y = x·Wᵀ + b. Shapes: x `[batch, …, inputs]`, y `[batch, …, outputs]`.
 ///
 /// Parameters are PyTorch's: `weight` `[outputs, inputs]` and `bias` `[outputs]`, both
 /// U(±1/√inputs) unless the initializers say otherwise. PyTorch's `nn.Linear`.
@@ -29,7 +32,7 @@ public struct Linear: Layer {
     _ name: String, inputs: Int, outputs: Int, bias: Bool = true, initializer: Initializer? = nil,
     biasInitializer: Initializer? = nil
   ) {
-    let prefix = name.isEmpty ? "" : name + "."
+    let prefix = namePrefix(name)
     let start = Initializer.fanIn(inputs)
     weight = Parameter(
       prefix + "weight", shape: [outputs, inputs], role: .weight,

@@ -8,11 +8,12 @@ public struct LayerNorm: Layer {
   let label: String
 
   public init(_ name: String, width: Int, eps: Float = 1e-5) {
+    let prefix = namePrefix(name)
     weight = Parameter(
-      "\(name).weight", shape: [width], role: .norm, initializer: .constant(1))
-    bias = Parameter("\(name).bias", shape: [width], role: .norm, initializer: .constant(0))
+      prefix + "weight", shape: [width], role: .norm, initializer: .constant(1))
+    bias = Parameter(prefix + "bias", shape: [width], role: .norm, initializer: .constant(0))
     self.eps = eps
-    label = "\(name) (layernorm)"
+    label = layerLabel(name, "layernorm")
   }
 
   public func callAsFunction(_ x: Tensor) -> Tensor {

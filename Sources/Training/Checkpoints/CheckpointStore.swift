@@ -85,12 +85,11 @@ package struct CheckpointStore: Sendable {
     let json = try state.encoded()
     // Hashing wants a core about as long as writing wants the disk: both go over the same memory,
     // side by side.
-    let hashing = BackgroundTask<[String: String]>()
+    let hashing = BackgroundTask<[String]>()
     hashing.start {
       [
-        "model.safetensors": Safetensors.digest(image.model),
-        "optimizer.safetensors": Safetensors.digest(image.optimizer),
-        "state.json": hexadecimal(SHA256.hash(data: json)),
+        Safetensors.digest(image.model), Safetensors.digest(image.optimizer),
+        hexadecimal(SHA256.hash(data: json)),
       ]
     }
     // Whatever becomes of the files: nobody may change the memory before.
@@ -108,7 +107,8 @@ package struct CheckpointStore: Sendable {
       try Safetensors.write(image.optimizer) { try writer.write($0) }
     }
     try file("state.json") { writer in try json.withUnsafeBytes { try writer.write($0) } }
-    let sums = StoredCheckpoint.sums(hashing.wait() ?? [:])
+    guard let digests = hashing.wait() else { preconditionFailure("nobody hashes the files") }
+    let sums = StoredCheckpoint.sums(digests)
     try file("SHA256SUMS") { try $0.write(sums) }
     RunFolder.syncFolder(temporary)
     return sums

@@ -70,7 +70,7 @@ package final class AllreduceBenchmark {
   /// Small enough that all have something to add, where it is more than a few cache lines, and of
   /// whole pairs of these.
   private static func blocks(_ count: Int, ranks: Int) -> [Range<Int>] {
-    let length = max(64, min(4096, (count / ranks + 31) / 32 * 32))
+    let length = max(64, min(4096, (count / ranks).roundedUp(to: 32)))
     return stride(from: 0, to: count, by: length).map { $0..<min($0 + length, count) }
   }
 

@@ -1,3 +1,4 @@
+import Basics
 import CKernels
 package import DataParallel
 import Glibc
@@ -36,7 +37,7 @@ package struct StepBenchmark {
     // Whole rounds, so that those to come are measured from their beginning.
     let round = job.sources.configuration.localSteps
     localSteps = round
-    let warmup = (StepBenchmark.warmupSteps + round - 1) / round * round
+    let warmup = StepBenchmark.warmupSteps.roundedUp(to: round)
     try job.sources.apply("steps", "\(steps + warmup)", from: "bench step")
     let run = try job.prepare(console: Console(mode: .off, isQuiet: true), purpose: .measure)
     let status = run.arena.own
