@@ -30,7 +30,7 @@ public struct SelfAttention: Layer {
   public func callAsFunction(_ x: Tensor) -> Tensor { self(x, hiding: nil) }
 
   /// - Parameter hidden: `[batch, T]`, not 0 for positions that none sees, such as padding:
-  ///   `tokens.isToken(0)`.
+  ///   `tokens.tokenMask(0)`.
   public func callAsFunction(_ x: Tensor, hiding hidden: Tensor?) -> Tensor {
     projection(
       combined(x).attended(heads: heads, causal: isCausal, hiding: hidden, layer: label))
