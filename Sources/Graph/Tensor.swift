@@ -1,3 +1,5 @@
+import Basics
+
 /// A symbolic array: one value of a traced model, with its shape. Axis 0 is the batch.
 ///
 /// Operations on it are recorded, not computed; a `Plan` compiles the record. A shape that does

@@ -1,3 +1,4 @@
+import Basics
 import CKernels
 
 /// Delivers a gradient as it is.

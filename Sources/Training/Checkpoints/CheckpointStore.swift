@@ -117,19 +117,12 @@ package struct CheckpointStore: Sendable {
   /// Writes weights as the run's result, atomically, and behind it its checksum.
   func writeModel(_ parameters: UnsafeMutablePointer<Float>, to path: String) throws {
     let entries = image(parameters: parameters, state: []).model
-    let temporary = folder.path + "/.model.new"
-    do {
-      var writer = try FileWriter(path: temporary)
+    try FileWriter.replace(path) { writer in
       try Safetensors.write(entries) { try writer.write($0) }
-      try writer.finish()
-      ResultSum.remove(path)
-      if rename(temporary, path) != 0 { throw systemFailure(path) }
-    } catch {
-      unlink(temporary)
-      throw error
+      // A result without a checksum is taken as it is, one with another's is damaged.
+      ResultSum.forget(path)
     }
     try ResultSum.write(Safetensors.digest(entries), of: path)
-    RunFolder.syncFolder(folder.path)
   }
 
   /// Reads a checkpoint's weights, and its optimizer's state where there is a place for it.
