@@ -7,7 +7,8 @@ import Reports
 struct StepReport {
   let step: Int
   let epoch: Int
-  let loss: Float
+  /// nil where no sample was this host's.
+  let loss: Float?
   let spike: LossSpikes.Spike?
   let penalty: Double
   let learningRate: Double
@@ -66,11 +67,11 @@ final class Journal {
       }
     }
     wasSkipped = report.isSkipped
-    if let spike = report.spike, let untold = spike.untold {
+    if let loss = report.loss, let spike = report.spike, let untold = spike.untold {
       let size = "\(Format.fixed(spike.deviations, 1)) deviations above the steps before"
       let more = untold == 0 ? "" : "; \(untold) more since the last such warning"
       console.logger.warning(
-        "step \(report.step): the loss jumped to \(Format.short(Double(report.loss))), \(size)\(more)"
+        "step \(report.step): the loss jumped to \(Format.short(Double(loss))), \(size)\(more)"
       )
     }
     let isLogged = report.step % configuration.logEvery == 0 || report.step == 1
@@ -88,7 +89,7 @@ final class Journal {
     line.add("kind", "step")
     line.add("step", report.step)
     line.add("epoch", report.epoch)
-    line.add("loss", report.loss)
+    if let loss = report.loss { line.add("loss", loss) }
     if !report.isSkipped { line.add("penalty", report.penalty) }
     line.add("lr", report.learningRate)
     if !report.isSkipped { line.add("grad_norm", report.gradientNorm) }
@@ -109,9 +110,25 @@ final class Journal {
     let rate =
       Double(samplesBefore(report.step) - samplesBefore(firstStep)) / max(seconds, 1e-9)
     let remaining = seconds / Double(max(done, 1)) * Double(totalSteps - report.step)
-    return "step \(report.step)/\(totalSteps)  loss \(Format.short(Double(report.loss)))  "
+    let loss = report.loss.map { Format.short(Double($0)) } ?? "–"
+    return "step \(report.step)/\(totalSteps)  loss \(loss)  "
       + "lr \(Format.short(report.learningRate))  \(Format.grouped(Int(rate))) samples/s  "
       + "\(Format.duration(seconds: remaining)) left"
+  }
+
+  /// Another host, which trained alone, skipped so many steps of the round up to `step`.
+  func didSkip(_ count: Int, host: String, step: Int) {
+    skippedSteps += count
+    var line = JSONLine()
+    line.add("kind", "skip")
+    line.add("step", step)
+    line.add("host", host)
+    line.add("count", count)
+    metrics.write(line)
+    let text =
+      "step \(step): gradients on \(host) were not finite; \(count) of its updates since the last "
+      + "outer step were skipped"
+    console.logger.warning("\(text)")
   }
 
   /// A rank keeps the others waiting.
@@ -180,25 +197,31 @@ final class Journal {
     console.logger.warning("the last weights are kept, not the best: \(failure.message)")
   }
 
+  func didLoseAverage() {
+    console.logger.warning("the running mean of the weights is not finite: it is not written")
+  }
+
   /// - Parameters:
   ///   - weights: the result's path, of a run that is complete.
   ///   - run: the folder of one that can be continued.
   func finish(
-    reason: String, step: Int, best: CheckpointState.BestStep?,
+    reason: Coordinator.Reason, step: Int, best: CheckpointState.BestStep?,
     test: (evaluation: Evaluation, step: Int)?, averageTest: Evaluation?, weights: String?,
     run: String?
   ) {
     console.finish()
-    if reason == Coordinator.Reason.diverged.rawValue {
-      console.logger.error(
-        "diverged: gradients are no longer finite. Lower --lr, add --warmup or --clip-norm")
+    if reason == .diverged {
+      let text =
+        "diverged: gradients, weights or the loss are not finite any more. Lower --lr, add --warmup "
+        + "or --clip-norm, or look for bad values in the data"
+      console.logger.error("\(text)")
     }
     if let test { metrics.write(test.evaluation.line(step: test.step)) }
     if let averageTest { metrics.write(averageTest.line(step: step, kind: "eval-ema")) }
     let seconds = Double(ck_monotonic_ns() - start) / 1e9
     var line = JSONLine()
     line.add("kind", "end")
-    line.add("reason", reason)
+    line.add("reason", reason.rawValue)
     line.add("step", step)
     if let best { line.add("best_step", best.step) }
     line.add("wall_s", (seconds * 1000).rounded() / 1000)
@@ -206,7 +229,7 @@ final class Journal {
 
     let samples = samplesBefore(step) - samplesBefore(firstStep)
     var table = Table()
-    table.add("ended", "\(reason) at step \(step)")
+    table.add("ended", "\(reason.rawValue) at step \(step)")
     table.add("training time", Format.duration(seconds: seconds))
     table.add("samples/s", Format.grouped(Int(Double(samples) / max(seconds, 1e-9))))
     if skippedSteps > 0 { table.add("skipped steps", "\(skippedSteps)") }

@@ -46,8 +46,9 @@ package final class Trainer {
   private var stragglers: StragglerWatch?
   private let restoresBest: Bool
   private var step: Int
-  /// Of this job's last checkpoint.
+  /// Of this job's last checkpoint, one that is being written included, and of the one before.
   private var savedStep: Int?
+  private var savedBefore: Int?
 
   init(
     group: RankGroup, memory: RunMemory, meetings: StepMeetings, worker: LeafWorker,
@@ -104,9 +105,9 @@ package final class Trainer {
     let directive = board.pointee.directive
     let votes = arena.votes(of: meetings.team.positions)
     if outer == nil { lookForStraggler() }
-    let loss = updater.leafSum { $0.loss } / updater.leafSum { $0.weight }
+    let loss = meanLoss()
     if votes.hasNonFinite {
-      try updater.skip()
+      try updater.skip(directive)
     } else {
       try updater.update(directive, batch: batch)
     }
@@ -115,15 +116,22 @@ package final class Trainer {
     step += 1
     group.watchdog.didStep(seconds: Double(ck_monotonic_ns() - start) / 1e9)
     if meetings.team.leads {
-      observe(directive, votes, loss: Float(loss))
+      observe(directive, votes, loss: loss)
       try coordinator.checkTime(step: step, savedStep: savedStep)
     }
     if let outer, directive.endsRound { return try endRound(outer) }
     return directive
   }
 
+  /// nil where the step had no sample: the rest of an epoch may leave none for a host that trains
+  /// alone.
+  private func meanLoss() -> Float? {
+    let weight = updater.leafSum { $0.weight }
+    return weight == 0 ? nil : Float(updater.leafSum { $0.loss } / weight)
+  }
+
   /// What a rank that decides makes of a step, and rank 0 tells of it.
-  private func observe(_ directive: Directive, _ votes: NodeArena.Votes, loss: Float) {
+  private func observe(_ directive: Directive, _ votes: NodeArena.Votes, loss: Float?) {
     let norm = updater.gradientNorm()
     coordinator.observe(
       step: step, hasNonFinite: votes.hasNonFinite,
@@ -132,7 +140,7 @@ package final class Trainer {
     journal.didStep(
       StepReport(
         step: step, epoch: directive.step / coordinator.stepsPerEpoch, loss: loss,
-        spike: coordinator.observe(loss: loss, step: step),
+        spike: loss.flatMap { coordinator.observe(loss: $0, step: step) },
         penalty: updater.penaltyValue(),
         learningRate: coordinator.rate(at: directive.step),
         gradientNorm: norm, isSkipped: votes.hasNonFinite,
@@ -158,19 +166,34 @@ package final class Trainer {
     if meetings.team.leads {
       arena.own.pointee.skipped = coordinator.skipped
       arena.own.pointee.updates = coordinator.updates
+      arena.own.pointee.roundSkips = coordinator.roundSkips
     }
     arena.own.endStep()
     try memory.gatherStatuses()
     lookForStraggler()
+    tellSkips()
     if meetings.team.leads {
       let votes = arena.votes(of: 0..<group.size)
       coordinator.join(
         skipped: votes.skipped, updates: votes.updates, hasNonFinite: votes.hasNonFinite,
         wantsStop: votes.wantsStop)
     }
-    if group.isFirst { board.pointee.conclusion = coordinator.directive(step: step - 1) }
+    if group.isFirst {
+      board.pointee.conclusion = coordinator.directive(step: step - 1)
+      board.pointee.savedStep = savedStep
+    }
     try memory.publishDirective()
+    savedStep = board.pointee.savedStep
     return board.pointee.conclusion
+  }
+
+  /// What other hosts have skipped of a round; rank 0 has told its own as they came.
+  private func tellSkips() {
+    guard let journal else { return }
+    for (node, positions) in group.topology.nodes.enumerated().dropFirst() {
+      let count = arena.statuses[positions.lowerBound].roundSkips
+      if count > 0 { journal.didSkip(count, host: group.hosts[node], step: step) }
+    }
   }
 
   private func evaluate() throws -> Verdict {
@@ -203,7 +226,7 @@ package final class Trainer {
     try memory.gatherStatuses()
     try staging?.copy()
     updater.forgetErrors()
-    savedStep = step
+    (savedBefore, savedStep) = (savedStep, step)
     if let checkpointer, coordinator.isWorthSaving(after: directive) {
       coordinator.willSave()
       checkpointer.start(step: step, coordinator: coordinator, pausedSince: start)
@@ -226,54 +249,79 @@ package final class Trainer {
   private func didSave(_ report: SaveReport?) {
     guard let report else { return }
     coordinator.didSave(report.isWritten, step: report.step)
+    if !report.isWritten && savedStep == report.step { savedStep = savedBefore }
     if let seconds = report.seconds { coordinator.saveSeconds = seconds }
     journal?.didSave(report)
   }
 
-  /// Restores the best weights, evaluates the test set once, writes the result.
+  /// Restores the best weights, evaluates the test set once, writes the result. Collective.
   private func finish() throws -> Int32 {
     arena.enter(.finishing)
     didSave(checkpointer?.wait())
-    let (reason, ownCode) = coordinator.ending(step: step)
-    let code = try group.world.broadcast(value: ownCode)
-    var test: Evaluation?
-    var averageTest: Evaluation?
-    var evaluatedStep = step
+    var code = try agreedCode()
+    var weightsStep = step
     if code == 0 {
-      try group.onFirst {
-        if restoresBest, let best = coordinator.best.first, let checkpointer {
-          do {
-            try checkpointer.restore(best.step, into: arena)
-            evaluatedStep = best.step
-            journal?.didRestore(best.step)
-          } catch let failure as Failure {
-            journal?.couldNotRestore(failure)
-          }
-        }
-      }
-      if restoresBest { try memory.fetchFromFirst() }
-      if rows.test.count > 0 {
-        test = try evaluator.evaluate(rows.test)
-        averageTest = try evaluateAverage(rows.test)
-      } else if let slot = updater.averageSlot {
-        try memory.shareState(slot)
-      }
+      weightsStep = try restoreBest()
+      // What the last update has made, no gradient has shown.
+      coordinator.observeResult(
+        isFinite: ck_all_finite(arena.parameters, arena.sizes.parameters) != 0)
+      code = try agreedCode()
     }
+    let test = code == 0 ? try evaluateTest() : nil
     try group.onFirst {
       guard let journal, let checkpointer else { return }
-      let isComplete = code == 0
-      if isComplete {
-        try checkpointer.writeModel(
-          arena.parameters, average: updater.averageSlot.map { arena.state[$0] })
-      }
+      let reason = coordinator.ending(step: step).reason
+      if code == 0 { try writeResult(checkpointer, journal) }
       journal.finish(
-        reason: reason.rawValue, step: step, best: coordinator.best.first,
-        test: test.map { ($0, evaluatedStep) },
-        averageTest: averageTest,
-        weights: isComplete ? checkpointer.modelPath : nil,
+        reason: reason, step: step, best: coordinator.best.first,
+        test: test.map { ($0.weights, weightsStep) }, averageTest: test?.average,
+        weights: code == 0 ? checkpointer.modelPath : nil,
         run: checkpointer.hasSaved ? checkpointer.runPath : nil)
-      try checkpointer.checkOutcome()
+      // A run that diverged has nothing that was worth writing.
+      if reason != .diverged { try checkpointer.checkOutcome() }
     }
     return code
+  }
+
+  /// Rank 0's exit code.
+  private func agreedCode() throws -> Int32 {
+    try group.world.broadcast(value: coordinator.ending(step: step).code)
+  }
+
+  /// - Returns: the step that the weights are of.
+  private func restoreBest() throws -> Int {
+    guard restoresBest else { return step }
+    var restored = step
+    try group.onFirst {
+      guard let best = coordinator.best.first, let checkpointer else { return }
+      do {
+        try checkpointer.restore(best.step, into: arena)
+        restored = best.step
+        journal?.didRestore(best.step)
+      } catch let failure as Failure {
+        journal?.couldNotRestore(failure)
+      }
+    }
+    try memory.fetchFromFirst()
+    return restored
+  }
+
+  private func writeResult(_ checkpointer: Checkpointer, _ journal: Journal) throws {
+    var average = updater.averageSlot.map { arena.state[$0] }
+    // It remembers what the best weights, taken back, do not.
+    if let mean = average, ck_all_finite(mean, arena.sizes.parameters) == 0 {
+      journal.didLoseAverage()
+      average = nil
+    }
+    try checkpointer.writeModel(arena.parameters, average: average)
+  }
+
+  /// nil where there is no test set; a running mean is brought together all the same.
+  private func evaluateTest() throws -> (weights: Evaluation, average: Evaluation?)? {
+    guard rows.test.count > 0 else {
+      if let slot = updater.averageSlot { try memory.shareState(slot) }
+      return nil
+    }
+    return (try evaluator.evaluate(rows.test), try evaluateAverage(rows.test))
   }
 }

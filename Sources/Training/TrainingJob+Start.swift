@@ -102,7 +102,27 @@ extension TrainingJob {
     let path: String
     /// The run it lies in; nil for a copy elsewhere.
     let folder: String?
-    let state: CheckpointState
+    var state: CheckpointState
+
+    /// Copies the best checkpoints so far, one of which may be the best of all, to another folder.
+    mutating func takeBest(to target: CheckpointFolder, console: Console) {
+      state.best.removeAll { best in
+        let source =
+          best.step == state.step
+          ? path : folder.map { RunFolder($0).checkpointFolder.final(best.step) }
+        do {
+          guard let source else {
+            throw Failure.badData("\(path) lies in no run that could have it")
+          }
+          try target.adopt(best.step, from: source)
+          return false
+        } catch {
+          console.logger.warning(
+            "the best checkpoint so far, of step \(best.step), is forgotten: \(error)")
+          return true
+        }
+      }
+    }
   }
 
   /// Only the first rank looks at the disk.
@@ -174,8 +194,9 @@ extension TrainingJob {
   }
 
   /// The run's folder, made and written by the first rank alone.
+  /// - Parameter resumed: loses those of its best checkpoints that a new folder cannot have.
   func openFolder(
-    _ configuration: RunConfiguration, resumed: Resumed?, console: Console
+    _ configuration: RunConfiguration, resumed: inout Resumed?, console: Console
   ) throws -> RunFolder {
     var folder = RunFolder("")
     try group.onFirst {
@@ -190,6 +211,7 @@ extension TrainingJob {
       if !continues { try folder.create() }
       try folder.prepare()
       if continues, let resumed { warnOfLater(folder, than: resumed.state.step, console: console) }
+      if !continues { resumed?.takeBest(to: folder.checkpointFolder, console: console) }
       // The result of an earlier end is not this run's.
       ResultSum.remove(folder.model)
       ResultSum.remove(folder.averagedModel)

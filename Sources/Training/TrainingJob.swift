@@ -87,7 +87,7 @@ package struct TrainingJob {
     group.watchdog.setLimits(.init(fixed: sources.configuration.hangTimeout))
     try checkLaunch()
     try compareConfigurations(console: console)
-    let resumed = try findCheckpoint(console: console)
+    var resumed = try findCheckpoint(console: console)
     if let resumed { try applyResumed(resumed, console: console) }
     modelFile = try readModelFile(resumed: resumed, console: console)
     let asked = sources.configuration
@@ -132,7 +132,7 @@ package struct TrainingJob {
       compression: configuration.compress, tensors: built.plans.layout.tensorShapes)
     let folder =
       purpose == .train
-      ? try openFolder(configuration, resumed: resumed, console: console) : RunFolder("(none)")
+      ? try openFolder(configuration, resumed: &resumed, console: console) : RunFolder("(none)")
     let store = CheckpointStore(
       folder: folder, layout: built.plans.layout,
       stateNames: configuration.stateNames(of: built.optimizer, outer: built.outer))
