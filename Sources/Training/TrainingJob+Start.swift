@@ -105,7 +105,7 @@ extension TrainingJob {
     var state: CheckpointState
 
     /// Copies the best checkpoints so far, one of which may be the best of all, to another folder.
-    mutating func takeBest(to target: CheckpointFolder, console: Console) {
+    mutating func takeBest(to target: RunFolder, console: Console) throws {
       state.best.removeAll { best in
         let source =
           best.step == state.step
@@ -114,7 +114,7 @@ extension TrainingJob {
           guard let source else {
             throw Failure.badData("\(path) lies in no run that could have it")
           }
-          try target.adopt(best.step, from: source)
+          try target.checkpointFolder.adopt(best.step, from: source)
           return false
         } catch {
           console.logger.warning(
@@ -122,6 +122,7 @@ extension TrainingJob {
           return true
         }
       }
+      if let best = state.best.first { try target.link("best", toStep: best.step) }
     }
   }
 
@@ -211,7 +212,7 @@ extension TrainingJob {
       if !continues { try folder.create() }
       try folder.prepare()
       if continues, let resumed { warnOfLater(folder, than: resumed.state.step, console: console) }
-      if !continues { resumed?.takeBest(to: folder.checkpointFolder, console: console) }
+      if !continues { try resumed?.takeBest(to: folder, console: console) }
       // The result of an earlier end is not this run's.
       ResultSum.remove(folder.model)
       ResultSum.remove(folder.averagedModel)
