@@ -57,7 +57,7 @@ package struct RankStatus: BitwiseCopyable, Sendable {
   package var pastComputeNanoseconds: UInt64 = 0
   package var pastWaitNanoseconds: UInt64 = 0
   /// Of a host that trains alone, by its first rank at the end of a round: non-finite steps in a
-  /// row, and updates done.
+  /// row, and updates made.
   package var skipped: Int = 0
   package var updates: Int = 0
   private var padding: (Int, Int, Int, Int) = (0, 0, 0, 0)

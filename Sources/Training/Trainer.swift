@@ -34,15 +34,13 @@ package final class Trainer {
   private let rows: (validation: EvaluationRows, test: EvaluationRows)
   private let board: UnsafeMutablePointer<Board>
   private var coordinator: Coordinator
-  /// Rank 0's pen: console and metrics. Other ranks have none.
-  private let journal: Journal?
-  /// Rank 0's hand that saves.
-  private let checkpointer: Checkpointer?
+  /// nil on other ranks than the first, and where nothing is to be written.
+  private let recorder: Recorder?
   /// Where the state is copied for a save; nil where it is all on this node and training waits
   /// for the disk.
   private let staging: CheckpointStaging?
   private let waitsForDisk: Bool
-  /// Rank 0's eye on who keeps the others waiting.
+  /// Finds out who keeps the others waiting; rank 0 only.
   private var stragglers: StragglerWatch?
   private let restoresBest: Bool
   private var step: Int
@@ -53,8 +51,8 @@ package final class Trainer {
     group: RankGroup, memory: RunMemory, meetings: StepMeetings, worker: LeafWorker,
     updater: SliceUpdater, replicas: ReplicaCheck, outer: OuterStep?, evaluator: Evaluator,
     rows: (validation: EvaluationRows, test: EvaluationRows),
-    coordinator: Coordinator, stragglers: StragglerWatch?, journal: Journal?,
-    checkpointer: Checkpointer?, staging: CheckpointStaging?, firstStep: Int
+    coordinator: Coordinator, stragglers: StragglerWatch?, recorder: Recorder?,
+    staging: CheckpointStaging?, firstStep: Int
   ) {
     self.group = group
     self.memory = memory
@@ -68,8 +66,7 @@ package final class Trainer {
     self.rows = rows
     self.coordinator = coordinator
     self.stragglers = stragglers
-    self.journal = journal
-    self.checkpointer = checkpointer
+    self.recorder = recorder
     self.staging = staging
     board = arena.directive(as: Board.self)
     waitsForDisk = coordinator.configuration.checkpointMode == .sync
@@ -87,7 +84,7 @@ package final class Trainer {
       if directive.evaluates && rows.validation.count > 0 { verdict = try evaluate() }
       if directive.saves || verdict.saves { try save(directive) }
       isOver = directive.stops || verdict.stops
-      didSave(checkpointer?.collect())
+      didSave(recorder?.checkpointer.collect())
     }
     return try finish()
   }
@@ -128,8 +125,8 @@ package final class Trainer {
     coordinator.observe(
       step: step, hasNonFinite: votes.hasNonFinite,
       normIsFinite: norm.isFinite, wantsStop: votes.wantsStop)
-    guard let journal else { return }
-    journal.didStep(
+    guard let recorder else { return }
+    recorder.journal.didStep(
       StepReport(
         step: step, epoch: directive.step / coordinator.stepsPerEpoch, loss: loss,
         spike: coordinator.observe(loss: loss, step: step),
@@ -147,7 +144,7 @@ package final class Trainer {
       let straggler = stragglers?.observe(
         step: step, now: ck_monotonic_ns(), arena.statuses)
     else { return }
-    journal?.didNotice(
+    recorder?.journal.didNotice(
       straggler, rank: group.topology.ranks[straggler.position],
       host: group.hosts[group.topology.node(of: straggler.position)], step: step)
   }
@@ -180,7 +177,7 @@ package final class Trainer {
       let decision = coordinator.observe(evaluation, step: step)
       board.pointee.verdict = Verdict(saves: decision.saves, stops: decision.stops)
     }
-    journal?.didEvaluate(evaluation, average: average, step: step)
+    recorder?.journal.didEvaluate(evaluation, average: average, step: step)
     try memory.publishDirective()
     return board.pointee.verdict
   }
@@ -197,14 +194,14 @@ package final class Trainer {
     arena.enter(.saving)
     let start = ck_monotonic_ns()
     // The copy is the thread's until it has ended.
-    didSave(checkpointer?.wait())
-    // A meeting of all hosts: those that had gone on would wait for a slow disk in a step, which is
-    // to take less.
+    didSave(recorder?.checkpointer.wait())
+    // A meeting of all hosts: otherwise other hosts start the next step and wait there for rank 0's
+    // disk, under the watchdog's short limit.
     try memory.gatherStatuses()
     try staging?.copy()
     updater.forgetErrors()
     savedStep = step
-    if let checkpointer, coordinator.isWorthSaving(after: directive) {
+    if let checkpointer = recorder?.checkpointer, coordinator.isWorthSaving(after: directive) {
       coordinator.willSave()
       checkpointer.start(step: step, coordinator: coordinator, pausedSince: start)
       if waitsForDisk, var report = checkpointer.wait() {
@@ -218,7 +215,7 @@ package final class Trainer {
   /// Saves at once and waits for the report, which the first rank has. Collective.
   func saveNow() throws -> SaveReport? {
     try save(Directive())
-    let report = checkpointer?.wait()
+    let report = recorder?.checkpointer.wait()
     arena.barrier()
     return report
   }
@@ -226,54 +223,79 @@ package final class Trainer {
   private func didSave(_ report: SaveReport?) {
     guard let report else { return }
     coordinator.didSave(report.isWritten, step: report.step)
-    if let seconds = report.seconds { coordinator.saveSeconds = seconds }
-    journal?.didSave(report)
+    if let seconds = report.seconds { coordinator.time.saveSeconds = seconds }
+    recorder?.journal.didSave(report)
   }
 
-  /// Restores the best weights, evaluates the test set once, writes the result.
+  /// Collective: every rank.
   private func finish() throws -> Int32 {
     arena.enter(.finishing)
-    didSave(checkpointer?.wait())
+    didSave(recorder?.checkpointer.wait())
     let (reason, ownCode) = coordinator.ending(step: step)
     let code = try group.world.broadcast(value: ownCode)
+    try report(reason, code == 0 ? judge() : nil)
+    return code
+  }
+
+  /// What a run that is complete comes to.
+  struct Result {
+    /// The step whose weights it is.
+    var step: Int
     var test: Evaluation?
+    /// The test set's figures of the running mean of the weights.
     var averageTest: Evaluation?
-    var evaluatedStep = step
-    if code == 0 {
-      try group.onFirst {
-        if restoresBest, let best = coordinator.best.first, let checkpointer {
-          do {
-            try checkpointer.restore(best.step, into: arena)
-            evaluatedStep = best.step
-            journal?.didRestore(best.step)
-          } catch let failure as Failure {
-            journal?.couldNotRestore(failure)
-          }
-        }
-      }
-      if restoresBest { try memory.fetchFromFirst() }
-      if rows.test.count > 0 {
-        test = try evaluator.evaluate(rows.test)
-        averageTest = try evaluateAverage(rows.test)
-      } else if let slot = updater.averageSlot {
-        try memory.shareState(slot)
-      }
+  }
+
+  /// Restores the best weights and evaluates the test set, once. Collective.
+  private func judge() throws -> Result {
+    var result = Result(step: step)
+    if restoresBest {
+      try group.onFirst { result.step = try restoreBest() }
+      try memory.fetchFromFirst()
     }
+    if rows.test.count > 0 {
+      result.test = try evaluator.evaluate(rows.test)
+      result.averageTest = try evaluateAverage(rows.test)
+    } else if let slot = updater.averageSlot {
+      try memory.shareState(slot)
+    }
+    return result
+  }
+
+  /// - Returns: the step whose weights the arena has then.
+  private func restoreBest() throws -> Int {
+    guard let recorder, let best = coordinator.best.first else { return step }
+    do {
+      try recorder.checkpointer.restore(best.step, into: arena)
+      recorder.journal.didRestore(best.step)
+      return best.step
+    } catch let failure as Failure {
+      recorder.journal.couldNotRestore(failure)
+      return step
+    }
+  }
+
+  /// Rank 0 writes the weights of a run that is complete, and how it ended. Collective.
+  private func report(_ reason: Coordinator.Reason, _ result: Result?) throws {
     try group.onFirst {
-      guard let journal, let checkpointer else { return }
-      let isComplete = code == 0
-      if isComplete {
+      guard let recorder else { return }
+      let (journal, checkpointer) = (recorder.journal, recorder.checkpointer)
+      if result != nil {
         try checkpointer.writeModel(
           arena.parameters, average: updater.averageSlot.map { arena.state[$0] })
       }
       journal.finish(
-        reason: reason.rawValue, step: step, best: coordinator.best.first,
-        test: test.map { ($0, evaluatedStep) },
-        averageTest: averageTest,
-        weights: isComplete ? checkpointer.modelPath : nil,
-        run: checkpointer.hasSaved ? checkpointer.runPath : nil)
+        RunReport(
+          reason: reason, step: step, best: coordinator.best.first, result: result,
+          weights: checkpointer.modelPath,
+          run: checkpointer.hasSaved ? checkpointer.runPath : nil))
       try checkpointer.checkOutcome()
     }
-    return code
   }
+}
+
+/// What rank 0 alone has: console, metrics and checkpoints.
+struct Recorder {
+  let journal: Journal
+  let checkpointer: Checkpointer
 }
