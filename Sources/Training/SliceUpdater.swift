@@ -24,8 +24,8 @@ final class SliceUpdater {
   private let division: WorkDivision
   let layout: ParameterLayout
   private let optimizer: any Optimizer
-  /// Its state arrays, counted once: an array of names a block, made and let go by atomic counters,
-  /// made the core wait for all its stores, a third of an update's time.
+  /// The number of state arrays. Asking the optimizer for `stateNames` in every block retains and
+  /// releases an array; its atomic counters drain the store buffer and cost a third of an update.
   private let stateCount: Int
   let rules: UpdateRules
   private let passes: [Pass]

@@ -1,5 +1,4 @@
 import Basics
-import CKernels
 import Optimizers
 import TestSupport
 import Testing
@@ -20,6 +19,11 @@ import Training
         parsing: schedule, baseRate: 0.1, warmup: nil, stepsPerEpoch: 10, totalSteps: 30),
       optimizer: OptimizerRegistry.make("adam", HyperParameters()), stepsPerEpoch: 10,
       totalSteps: 30, hasValidation: hasValidation, resuming: state)
+  }
+
+  /// A clock that stands until it is set.
+  private final class Clock {
+    var seconds = 0.0
   }
 
   private func steps(_ coordinator: Coordinator, _ what: (Directive) -> Bool) -> [Int] {
@@ -104,30 +108,51 @@ import Training
     #expect(coordinator.ending(step: 6) == (.signal, 75))
   }
 
+  /// Steps of 3 s and a save of 10 s, which may take 15, and 2 s for the end: a step that ends after
+  /// 100 − 2·3 − 15 − 2 is the last but one.
   @Test func stopsBeforeTheJobsEnd() throws {
+    let clock = Clock()
     var coordinator = try coordinator()
-    coordinator.jobEnd = .infinity
-    coordinator.observe(step: 4, hasNonFinite: false, normIsFinite: true, wantsStop: false)
-    #expect(!coordinator.directive(step: 5).stops)
-    // The clock's zero has long passed.
-    coordinator.jobEnd = 0
-    coordinator.observe(step: 5, hasNonFinite: false, normIsFinite: true, wantsStop: false)
-    let next = coordinator.directive(step: 6)
+    coordinator.time = TimeBudget(jobEnd: 100, saveSeconds: 10) { clock.seconds }
+    func observe(_ step: Int, at seconds: Double) {
+      clock.seconds = seconds
+      coordinator.observe(step: step, hasNonFinite: false, normIsFinite: true, wantsStop: false)
+    }
+    for step in 1...25 { observe(step, at: 3 * Double(step)) }
+    observe(26, at: 77)
+    #expect(coordinator.reason == nil && !coordinator.directive(step: 26).stops)
+    observe(27, at: 77.5)
+    let next = coordinator.directive(step: 27)
     #expect(next.stops && next.saves)
-    #expect(coordinator.ending(step: 7) == (.timeLimit, 75))
+    #expect(coordinator.ending(step: 28) == (.timeLimit, 75))
     #expect(coordinator.ending(step: 30) == (.epochs, 0), "it was the last step")
   }
 
   /// A save that takes longer than the time that is left must begin earlier.
   @Test func knowsWhatASaveCosts() throws {
     var coordinator = try coordinator()
-    coordinator.jobEnd = Double(ck_monotonic_ns()) / 1e9 + 1000
-    coordinator.saveSeconds = 500
+    coordinator.time = TimeBudget(jobEnd: 1000, saveSeconds: 665) { 0 }
     coordinator.observe(step: 4, hasNonFinite: false, normIsFinite: true, wantsStop: false)
     #expect(coordinator.reason == nil)
-    coordinator.saveSeconds = 700
+    coordinator.time.saveSeconds = 666
     coordinator.observe(step: 5, hasNonFinite: false, normIsFinite: true, wantsStop: false)
     #expect(coordinator.reason == .timeLimit)
+  }
+
+  /// Minutes count from the last save, and ten are the most.
+  @Test(arguments: [("2min", 120.0), ("30st", 600)])
+  func savesByTheClock(_ cadence: String, after seconds: Double) throws {
+    let clock = Clock()
+    var coordinator = try coordinator { $0.checkpointEvery = cadence }
+    coordinator.time = TimeBudget { clock.seconds }
+    for start in [0.0, 1000] {
+      clock.seconds = start
+      coordinator.willSave()
+      clock.seconds = start + seconds - 0.5
+      #expect(!coordinator.directive(step: 3).saves)
+      clock.seconds = start + seconds + 0.5
+      #expect(coordinator.directive(step: 3).saves)
+    }
   }
 
   /// Hosts that train apart meet after every fourth step and after the last: nothing but that is a
@@ -185,7 +210,7 @@ import Training
   /// Time is judged where the hosts have met: what it took the slowest is known there.
   @Test func roundsEndBeforeTheJobDoes() throws {
     var coordinator = try coordinator { $0.localSteps = 4 }
-    coordinator.jobEnd = 0
+    coordinator.time = TimeBudget(jobEnd: 0) { 1 }
     for step in 1...4 {
       coordinator.observe(step: step, hasNonFinite: false, normIsFinite: true, wantsStop: false)
     }
@@ -204,19 +229,25 @@ import Training
       failure { try coordinator.checkTime(step: step, savedStep: savedStep) }?.kind
     }
     #expect(kind(step: 5, savedStep: nil) == nil, "nobody knows the job's end")
-    coordinator.saveSeconds = 20
-    coordinator.jobEnd = Double(ck_monotonic_ns()) / 1e9 + 25
+    // A save takes 9 s, the end 2, mpirun 4.
+    let clock = Clock()
+    coordinator.time = TimeBudget(jobEnd: 100, saveSeconds: 6) { clock.seconds }
+    clock.seconds = 85
+    #expect(kind(step: 5, savedStep: 4) == nil)
+    clock.seconds = 85.5
     #expect(kind(step: 5, savedStep: 4) == .stoppedEarly)
     #expect(kind(step: 5, savedStep: nil) == .usage)
     #expect(kind(step: 8, savedStep: nil) == nil && kind(step: 30, savedStep: nil) == nil)
-    // A save takes 9 s, the end 2, mpirun 4. A round is not begun that could come close to that.
-    coordinator.saveSeconds = 6
-    coordinator.jobEnd = Double(ck_monotonic_ns()) / 1e9 + 16
-    #expect(kind(step: 5, savedStep: 4) == nil)
-    coordinator.join(skipped: 0, updates: 4, hasNonFinite: false, wantsStop: false)
-    #expect(coordinator.reason == .timeLimit)
+    // A round is not begun that could come close to that: of twice the first's length and 2 s more.
+    for (seconds, reason) in [(27, nil), (28, .timeLimit)] as [(Double, Coordinator.Reason?)] {
+      clock.seconds = 0
+      coordinator.time = TimeBudget(jobEnd: 100, saveSeconds: 6) { clock.seconds }
+      clock.seconds = seconds
+      coordinator.join(skipped: 0, updates: 4, hasNonFinite: false, wantsStop: false)
+      #expect(coordinator.reason == reason, "a round of \(seconds) s")
+    }
     var plain = try self.coordinator()
-    plain.jobEnd = 0
+    plain.time = TimeBudget(jobEnd: 0) { 1 }
     #expect(failure { try plain.checkTime(step: 5, savedStep: nil) } == nil)
   }
 
