@@ -4,7 +4,7 @@ import Basics
 
 /// What ranks say to each other.
 struct WordSections {
-  /// Rank 0's words to all.
+  /// What rank 0 tells all.
   let directive: SharedSection
   let statuses: SharedSection
 

@@ -85,10 +85,6 @@ package final class RankGroup {
   /// How much of the gradients travels between nodes together. Smaller buckets cost more messages,
   /// larger ones leave less to hide behind backward.
   package static let bucketMebibytes = 4
-  /// The same in elements; nil where there is one node and nothing travels.
-  package func bucketElements(mebibytes: Int = bucketMebibytes) -> Int? {
-    nodeCount == 1 ? nil : mebibytes << 18
-  }
 
   func register(_ segment: SharedSegment) { segments.append(segment) }
 }

@@ -54,6 +54,11 @@ package struct Topology: Sendable, Equatable {
       .filter { peer(of: $0, on: own) == position }
   }
 
+  /// The size of a bucket in elements; nil where there is one node and nothing travels.
+  package func bucketElements(mebibytes: Int = RankGroup.bucketMebibytes) -> Int? {
+    nodes.count == 1 ? nil : mebibytes << 18
+  }
+
   /// Ranks of every node, where all have equally many.
   package var ranksPerNode: Int? {
     nodes.allSatisfy { $0.count == nodes[0].count } ? nodes[0].count : nil

@@ -1,12 +1,11 @@
 import Basics
-import CKernels
 import DataParallel
 package import Optimizers
 
-/// Rank 0's mind: the rate of each step, when to evaluate, save and stop, and why.
+/// Decides on rank 0: the rate of each step, when to evaluate, save and stop, and why.
 ///
-/// Pure decisions on plain values; it prints and writes nothing, and every rank could run one.
-/// Only rank 0's decisions travel, in the step's directive.
+/// Pure decisions on plain values and a clock; it prints and writes nothing, and every rank could
+/// run one. Only rank 0's decisions travel, in the step's directive.
 package struct Coordinator {
   package enum Reason: String, Sendable {
     case epochs, steps, signal, diverged
@@ -28,26 +27,17 @@ package struct Coordinator {
   package private(set) var plateau: ReduceOnPlateau.State?
   /// Non-finite steps in a row, all skipped.
   package private(set) var skipped: Int
-  /// Updates done: steps without the skipped ones. Bias corrections count these.
+  /// Updates made: steps taken without the skipped ones. Bias corrections count these.
   package private(set) var updates: Int
+  /// Steps skipped since hosts that train apart last met.
+  package private(set) var roundSkips = 0
   package private(set) var spikes: LossSpikes
   /// Checkpoints with the best figures, best first.
   package private(set) var best: [CheckpointState.BestStep]
   /// Those that are on disk.
   private var bestSaved: [CheckpointState.BestStep]
   package private(set) var reason: Reason?
-  private var secondsAtSave: Double
-  /// When the job must be over, on `now`'s clock.
-  package var jobEnd: Double?
-  /// What a save costs until it is verified: an estimate until one was measured.
-  package var saveSeconds = 1.0
-  /// Between two steps after which the run may end, evaluations and saves included.
-  private var longestRoundSeconds = 0.0
-  private var secondsAtRound: Double
-  /// For the process to end, and for what no measurement knows.
-  private static let reserveSeconds = 2.0
-  /// What mpirun takes to end a job that one rank of several hosts leaves.
-  private static let abortSeconds = 4.0
+  package var time = TimeBudget()
 
   /// Unsaved progress is never older than this.
   private static let longestUnsavedSeconds = 600.0
@@ -90,8 +80,6 @@ package struct Coordinator {
     spikes = state?.spikes ?? LossSpikes()
     best = state?.best ?? []
     bestSaved = best
-    secondsAtSave = Coordinator.now()
-    secondsAtRound = secondsAtSave
     if stopping?.hasStopped == true { reason = .earlyStopping }
   }
 
@@ -102,18 +90,18 @@ package struct Coordinator {
       || configuration.stopAfter.map { step >= $0 } ?? false
   }
 
-  /// The rate of update number `step`, plateaus seen so far included.
+  /// The rate of step `step` (0 for the first), plateaus seen so far included.
   package func rate(at step: Int) -> Double {
     let rate = schedule.rate(at: step)
     return plateau.map { rate * ($0.rate / schedule.baseRate) } ?? rate
   }
 
-  /// Whether all hosts meet after update number `step` (1 for the first).
+  /// Whether all hosts meet when `step` steps are done.
   private func endsRound(_ step: Int) -> Bool {
     step % configuration.localSteps == 0 || step >= totalSteps
   }
 
-  /// What update number `step` does and what follows it.
+  /// What step `step` (0 for the first) does and what follows it.
   package func directive(step: Int) -> Directive {
     let done = step + 1
     var directive = Directive()
@@ -133,7 +121,7 @@ package struct Coordinator {
     directive.evaluates =
       done >= totalSteps
       || evaluation.isDue(afterStep: done, since: previous, secondsSinceLast: 0)
-    let unsaved = Coordinator.now() - secondsAtSave
+    let unsaved = time.unsavedSeconds
     directive.saves =
       reason != .diverged
       && (isLast || checkpoint.isDue(afterStep: done, since: previous, secondsSinceLast: unsaved)
@@ -146,6 +134,7 @@ package struct Coordinator {
   {
     if hasNonFinite {
       skipped += 1
+      roundSkips += 1
     } else {
       updates += 1
       // Sums that overflow, of terms that do not, are the end at once. Within a round of local steps
@@ -160,7 +149,7 @@ package struct Coordinator {
       reason = .diverged
     } else if wantsStop && reason == nil {
       reason = .signal
-    } else if configuration.localSteps == 1 && isTimeUp() && reason == nil {
+    } else if configuration.localSteps == 1, time.isUpAfterRound(canAbort: false), reason == nil {
       reason = .timeLimit
     }
   }
@@ -171,45 +160,30 @@ package struct Coordinator {
   package mutating func join(skipped: Int, updates: Int, hasNonFinite: Bool, wantsStop: Bool) {
     self.skipped = skipped
     self.updates = updates
+    roundSkips = 0
     if skipped >= configuration.maxSkipped || hasNonFinite {
       reason = .diverged
     } else if wantsStop && reason == nil {
       reason = .signal
-    } else if isTimeUp() && reason == nil {
+    } else if time.isUpAfterRound(canAbort: true) && reason == nil {
       reason = .timeLimit
     }
   }
 
-  /// Looks at the loss after update number `step`.
+  /// Looks at the loss of the last of `step` steps.
   package mutating func observe(loss: Float, step: Int) -> LossSpikes.Spike? {
     spikes.observe(loss, step: step)
-  }
-
-  /// Whether one more round and a save might come too late.
-  private mutating func isTimeUp() -> Bool {
-    let now = Coordinator.now()
-    longestRoundSeconds = max(longestRoundSeconds, now - secondsAtRound)
-    secondsAtRound = now
-    // A round of local steps is not begun where a longer one than those before would be given up.
-    let margin = configuration.localSteps == 1 ? 0 : Self.abortSeconds + Self.reserveSeconds
-    return isTooLate(in: 2 * longestRoundSeconds + margin)
-  }
-
-  /// Whether a save that begins in so many seconds might end too late.
-  private func isTooLate(in seconds: Double) -> Bool {
-    guard let jobEnd else { return false }
-    return Coordinator.now() + seconds + 1.5 * saveSeconds + Self.reserveSeconds > jobEnd
   }
 
   /// Gives a round up that the job's end leaves no time for: within one there is no state that all
   /// hosts share, and so nothing to save. Each host's first rank looks, after each step: the others
   /// may be waiting for it.
   /// - Parameters:
-  ///   - step: updates done.
+  ///   - step: steps taken.
   ///   - savedStep: of the last checkpoint of this job.
   /// - Throws: `Failure`: 75, or 64 where this job has saved nothing, as the next one would not.
   package func checkTime(step: Int, savedStep: Int?) throws {
-    guard !endsRound(step), isTooLate(in: Self.abortSeconds) else { return }
+    guard !endsRound(step), time.isTooLate(in: TimeBudget.abortSeconds) else { return }
     let what =
       "step \(step): the job's time ends within a round of \(configuration.localSteps) local steps"
     guard let savedStep else {
@@ -226,8 +200,7 @@ package struct Coordinator {
   package mutating func observe(_ evaluation: Evaluation, step: Int) -> (saves: Bool, stops: Bool) {
     let value = evaluation.value(of: configuration.monitor)
     var saves = false
-    // Behind a skipped step the state is not worth keeping, and no candidate.
-    if value.isFinite && skipped == 0 {
+    if value.isFinite && followsAnUpdate {
       best.append(.init(step: step, value: value))
       rankBest()
       saves = best.contains { $0.step == step }
@@ -237,19 +210,37 @@ package struct Coordinator {
       plateau?.observe(value, isBetterWhenHigher: isHigherBetter, settings: settings)
     }
     let verdict = stopping?.observe(value, step: step)
-    if verdict == .stop && reason == nil { reason = .earlyStopping }
+    // A loss that is not finite is a good end only where there is a better state to go back to.
+    let endsWell =
+      evaluation.loss.isFinite || stopping != nil && configuration.restoreBest && !best.isEmpty
+    if reason == nil {
+      if verdict == .stop {
+        reason = endsWell ? .earlyStopping : .diverged
+      } else if step >= totalSteps && !endsWell {
+        reason = .diverged
+      }
+    }
     return (saves, verdict == .stop)
   }
+
+  /// Looks at the weights that are to be the result.
+  package mutating func observeResult(isFinite: Bool) {
+    if !isFinite { reason = .diverged }
+  }
+
+  /// Not where the last gradient was not finite: such a state is not worth keeping, and no candidate
+  /// for the best. What hosts that trained apart have joined is new, whatever some of them skipped.
+  private var followsAnUpdate: Bool { skipped == 0 || configuration.localSteps > 1 }
 
   /// Whether the state is worth keeping: not one that diverged, nor one whose gradients are not
   /// finite unless the run ends here and may be continued.
   package func isWorthSaving(after directive: Directive) -> Bool {
-    reason != .diverged && (skipped == 0 || directive.stops)
+    reason != .diverged && (followsAnUpdate || directive.stops)
   }
 
   /// The state is being saved: the clock of unsaved progress begins anew, whatever comes of it, so
   /// that a full disk is not tried at every step.
-  package mutating func willSave() { secondsAtSave = Coordinator.now() }
+  package mutating func willSave() { time.willSave() }
 
   /// A checkpoint that could not be written is no candidate for the best; those it had displaced
   /// are again.
@@ -283,8 +274,7 @@ package struct Coordinator {
       }
     }
     if step < totalSteps { return (.stopAfter, Failure.Kind.stoppedEarly.rawValue) }
+    if updates == 0 { return (.diverged, Failure.Kind.diverged.rawValue) }
     return (configuration.steps != nil ? .steps : .epochs, 0)
   }
-
-  private static func now() -> Double { Double(ck_monotonic_ns()) / 1e9 }
 }

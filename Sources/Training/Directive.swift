@@ -3,7 +3,7 @@ package import Optimizers
 /// What rank 0 tells every rank about one step. Written before the step's first barrier, read
 /// between its barriers.
 package struct Directive: BitwiseCopyable {
-  /// Updates done before this step.
+  /// Steps before this one, skipped ones included.
   package var step = 0
   package var scalars = StepScalars()
   /// Deviation of the noise on the gradient.
@@ -23,10 +23,12 @@ struct Verdict: BitwiseCopyable {
   var stops = false
 }
 
-/// Rank 0's words in the control block.
+/// What rank 0 tells all, in the control block.
 struct Board: BitwiseCopyable {
   var directive = Directive()
   /// The last step's once more, for all hosts: what follows it, decided when they have met.
   var conclusion = Directive()
   var verdict = Verdict()
+  /// Of this job's last checkpoint, for hosts that train apart.
+  var savedStep: Int?
 }

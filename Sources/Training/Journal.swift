@@ -7,7 +7,8 @@ import Reports
 struct StepReport {
   let step: Int
   let epoch: Int
-  let loss: Float
+  /// nil where no sample was this host's.
+  let loss: Float?
   let spike: LossSpikes.Spike?
   let penalty: Double
   let learningRate: Double
@@ -19,7 +20,20 @@ struct StepReport {
   let waitNanoseconds: UInt64
 }
 
-/// Rank 0's pen: progress on the console, `metrics.jsonl`, the final table.
+/// How a run ended.
+struct RunReport {
+  let reason: Coordinator.Reason
+  let step: Int
+  let best: CheckpointState.BestStep?
+  /// Of a run that is complete.
+  let result: Trainer.Result?
+  /// Where its weights are.
+  let weights: String
+  /// The folder of a run that can be continued.
+  let run: String?
+}
+
+/// Console and metrics; rank 0 only: progress, `metrics.jsonl`, the final table.
 final class Journal {
   private let console: Console
   private let metrics: MetricsFile
@@ -66,11 +80,11 @@ final class Journal {
       }
     }
     wasSkipped = report.isSkipped
-    if let spike = report.spike, let untold = spike.untold {
+    if let loss = report.loss, let spike = report.spike, let untold = spike.untold {
       let size = "\(Format.fixed(spike.deviations, 1)) deviations above the steps before"
       let more = untold == 0 ? "" : "; \(untold) more since the last such warning"
       console.logger.warning(
-        "step \(report.step): the loss jumped to \(Format.short(Double(report.loss))), \(size)\(more)"
+        "step \(report.step): the loss jumped to \(Format.short(Double(loss))), \(size)\(more)"
       )
     }
     let isLogged = report.step % configuration.logEvery == 0 || report.step == 1
@@ -78,6 +92,8 @@ final class Journal {
     console.progress(progressLine(report))
   }
 
+  /// A line of metrics, and none on the console: a line a report would flood a log; the
+  /// evaluation's line carries the epoch there.
   private func log(_ report: StepReport) {
     let now = ck_monotonic_ns()
     let seconds = Double(now - lastLog.time) / 1e9
@@ -88,7 +104,7 @@ final class Journal {
     line.add("kind", "step")
     line.add("step", report.step)
     line.add("epoch", report.epoch)
-    line.add("loss", report.loss)
+    if let loss = report.loss { line.add("loss", loss) }
     if !report.isSkipped { line.add("penalty", report.penalty) }
     line.add("lr", report.learningRate)
     if !report.isSkipped { line.add("grad_norm", report.gradientNorm) }
@@ -100,7 +116,6 @@ final class Journal {
     if report.isSkipped { line.add("skipped", true) }
     if let spike = report.spike { line.add("spike", spike.deviations) }
     metrics.write(line)
-    // A line a report would flood a log; the evaluation's line carries the epoch there.
   }
 
   private func progressLine(_ report: StepReport) -> String {
@@ -109,9 +124,25 @@ final class Journal {
     let rate =
       Double(samplesBefore(report.step) - samplesBefore(firstStep)) / max(seconds, 1e-9)
     let remaining = seconds / Double(max(done, 1)) * Double(totalSteps - report.step)
-    return "step \(report.step)/\(totalSteps)  loss \(Format.short(Double(report.loss)))  "
+    let loss = report.loss.map { Format.short(Double($0)) } ?? "–"
+    return "step \(report.step)/\(totalSteps)  loss \(loss)  "
       + "lr \(Format.short(report.learningRate))  \(Format.grouped(Int(rate))) samples/s  "
       + "\(Format.duration(seconds: remaining)) left"
+  }
+
+  /// Another host, which trained alone, skipped so many steps of the round up to `step`.
+  func didSkip(_ count: Int, host: String, step: Int) {
+    skippedSteps += count
+    var line = JSONLine()
+    line.add("kind", "skip")
+    line.add("step", step)
+    line.add("host", host)
+    line.add("count", count)
+    metrics.write(line)
+    let text =
+      "step \(step): gradients on \(host) were not finite; \(count) of its updates since the last "
+      + "outer step were skipped"
+    console.logger.warning("\(text)")
   }
 
   /// A rank keeps the others waiting.
@@ -180,51 +211,61 @@ final class Journal {
     console.logger.warning("the last weights are kept, not the best: \(failure.message)")
   }
 
-  /// - Parameters:
-  ///   - weights: the result's path, of a run that is complete.
-  ///   - run: the folder of one that can be continued.
-  func finish(
-    reason: String, step: Int, best: CheckpointState.BestStep?,
-    test: (evaluation: Evaluation, step: Int)?, averageTest: Evaluation?, weights: String?,
-    run: String?
-  ) {
+  func didLoseAverage() {
+    console.logger.warning("the running mean of the weights is not finite: it is not written")
+  }
+
+  func finish(_ report: RunReport) {
     console.finish()
-    if reason == Coordinator.Reason.diverged.rawValue {
-      console.logger.error(
-        "diverged: gradients are no longer finite. Lower --lr, add --warmup or --clip-norm")
+    if report.reason == .diverged {
+      let text =
+        "diverged: gradients, weights or the loss are not finite any more. Lower --lr, add --warmup "
+        + "or --clip-norm, or look for bad values in the data"
+      console.logger.error("\(text)")
     }
-    if let test { metrics.write(test.evaluation.line(step: test.step)) }
-    if let averageTest { metrics.write(averageTest.line(step: step, kind: "eval-ema")) }
     let seconds = Double(ck_monotonic_ns() - start) / 1e9
+    log(report, seconds: seconds)
+    table(report, seconds: seconds).leftAligned.forEach(console.line)
+  }
+
+  private func log(_ report: RunReport, seconds: Double) {
+    if let result = report.result {
+      if let test = result.test { metrics.write(test.line(step: result.step)) }
+      if let test = result.averageTest {
+        metrics.write(test.line(step: report.step, kind: "eval-ema"))
+      }
+    }
     var line = JSONLine()
     line.add("kind", "end")
-    line.add("reason", reason)
-    line.add("step", step)
-    if let best { line.add("best_step", best.step) }
+    line.add("reason", report.reason.rawValue)
+    line.add("step", report.step)
+    if let best = report.best { line.add("best_step", best.step) }
     line.add("wall_s", (seconds * 1000).rounded() / 1000)
     metrics.write(line)
+  }
 
-    let samples = samplesBefore(step) - samplesBefore(firstStep)
+  private func table(_ report: RunReport, seconds: Double) -> Table {
+    let samples = samplesBefore(report.step) - samplesBefore(firstStep)
     var table = Table()
-    table.add("ended", "\(reason) at step \(step)")
+    table.add("ended", "\(report.reason.rawValue) at step \(report.step)")
     table.add("training time", Format.duration(seconds: seconds))
     table.add("samples/s", Format.grouped(Int(Double(samples) / max(seconds, 1e-9))))
     if skippedSteps > 0 { table.add("skipped steps", "\(skippedSteps)") }
     if let lastEvaluation {
       table.add(isRestored ? "last validation" : "validation", lastEvaluation.summary)
     }
-    if let best {
+    if let best = report.best {
       table.add(
         "best step", "\(best.step), \(configuration.monitor.rawValue) \(Format.short(best.value))")
     }
-    if let test { table.add("test", test.evaluation.summary) }
-    if let averageTest { table.add("test of the mean", averageTest.summary) }
-    if let weights {
-      table.add("weights", weights)
-    } else if let run {
+    if let test = report.result?.test { table.add("test", test.summary) }
+    if let test = report.result?.averageTest { table.add("test of the mean", test.summary) }
+    if report.result != nil {
+      table.add("weights", report.weights)
+    } else if let run = report.run {
       table.add("continue with", "--run \(run) --resume latest")
     }
-    table.leftAligned.forEach(console.line)
+    return table
   }
 }
 

@@ -37,7 +37,7 @@ final class LeafWorker {
 
   deinit { found.deallocate() }
 
-  /// Fills this rank's gradient slots and leaf sums for update number `step`, and posts whether
+  /// Fills this rank's gradient slots and leaf sums for step `step`, and posts whether
   /// everything is finite. Returns the samples of the whole step, other teams' included.
   func computeGradients(step: Int) throws -> Int {
     let start = ck_monotonic_ns()
@@ -75,7 +75,7 @@ final class LeafWorker {
   /// Numbers of one sample.
   var featureCount: Int { assembler.data.dataset.featureCount }
 
-  /// Brings the samples of all leaves of this rank together as update number `step` would, and does
+  /// Brings the samples of all leaves of this rank together as step `step` would, and does
   /// nothing with them. Returns their number.
   func assembleSamples(step: Int) -> Int {
     let batch = sampler.batch(step: step)

@@ -46,11 +46,13 @@ package final class PlanCache {
     for batch in evaluation where batch > 0 {
       plans[Key(batch: batch, isTraining: false)] = try plan(batch, .evaluation)
     }
-    // A rank without leaves still needs the layout.
-    let any = try plans.values.first ?? plan(1, .evaluation)
-    description = any
-    layout = any.layout
-    outputShape = Shape(Array(any.outputShape.extents.dropFirst()))
+    // The largest of training stands for all; a rank without leaves still needs the layout.
+    let largest = plans.max {
+      ($0.key.isTraining ? 1 : 0, $0.key.batch) < ($1.key.isTraining ? 1 : 0, $1.key.batch)
+    }
+    description = try largest?.value ?? plan(1, .evaluation)
+    layout = description.layout
+    outputShape = Shape(Array(description.outputShape.extents.dropFirst()))
     counts = (
       plans.values.map(\.featureCount).max() ?? 0, plans.values.map(\.targetCount).max() ?? 0,
       plans.values.map(\.workspaceCount).max() ?? 0

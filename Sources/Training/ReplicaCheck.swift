@@ -24,7 +24,7 @@ final class ReplicaCheck {
     interval = Self.leastInterval.roundedUp(to: roundSteps)
   }
 
-  /// Before update number `step`. Collective: every rank.
+  /// Before step `step`. Collective: every rank.
   /// - Throws: `CollectiveFailure` naming host and parameter.
   func check(step: Int) throws {
     guard group.nodeCount > 1, step % interval == 0 else { return }

@@ -24,8 +24,8 @@ final class SliceUpdater {
   private let division: WorkDivision
   let layout: ParameterLayout
   private let optimizer: any Optimizer
-  /// Its state arrays, counted once: an array of names a block, made and let go by atomic counters,
-  /// made the core wait for all its stores, a third of an update's time.
+  /// The number of state arrays. Asking the optimizer for `stateNames` in every block retains and
+  /// releases an array; its atomic counters drain the store buffer and cost a third of an update.
   private let stateCount: Int
   let rules: UpdateRules
   private let passes: [Pass]
@@ -141,7 +141,14 @@ final class SliceUpdater {
   }
 
   /// The step's gradients are not finite: they are let go. Collective, as `update`.
-  func skip() throws { try reducer.discard() }
+  func skip(_ directive: Directive) throws {
+    try reducer.discard()
+    // A running mean begins all the same: hosts that train apart bring theirs, whatever they skipped.
+    guard averageSlot != nil, directive.scalars.isFirstStep else { return }
+    for block in division.ownBlocks(of: meetings.team.position) {
+      average(directive, division.blocks[block])
+    }
+  }
 
   /// The state is saved: what compression has left out is no part of it, nor of the steps to come.
   func forgetErrors() { reducer.forgetErrors() }

@@ -34,27 +34,26 @@ package final class Trainer {
   private let rows: (validation: EvaluationRows, test: EvaluationRows)
   private let board: UnsafeMutablePointer<Board>
   private var coordinator: Coordinator
-  /// Rank 0's pen: console and metrics. Other ranks have none.
-  private let journal: Journal?
-  /// Rank 0's hand that saves.
-  private let checkpointer: Checkpointer?
+  /// nil on other ranks than the first, and where nothing is to be written.
+  private let recorder: Recorder?
   /// Where the state is copied for a save; nil where it is all on this node and training waits
   /// for the disk.
   private let staging: CheckpointStaging?
   private let waitsForDisk: Bool
-  /// Rank 0's eye on who keeps the others waiting.
+  /// Finds out who keeps the others waiting; rank 0 only.
   private var stragglers: StragglerWatch?
   private let restoresBest: Bool
   private var step: Int
-  /// Of this job's last checkpoint.
+  /// Of this job's last checkpoint, one that is being written included, and of the one before.
   private var savedStep: Int?
+  private var savedBefore: Int?
 
   init(
     group: RankGroup, memory: RunMemory, meetings: StepMeetings, worker: LeafWorker,
     updater: SliceUpdater, replicas: ReplicaCheck, outer: OuterStep?, evaluator: Evaluator,
     rows: (validation: EvaluationRows, test: EvaluationRows),
-    coordinator: Coordinator, stragglers: StragglerWatch?, journal: Journal?,
-    checkpointer: Checkpointer?, staging: CheckpointStaging?, firstStep: Int
+    coordinator: Coordinator, stragglers: StragglerWatch?, recorder: Recorder?,
+    staging: CheckpointStaging?, firstStep: Int
   ) {
     self.group = group
     self.memory = memory
@@ -68,8 +67,7 @@ package final class Trainer {
     self.rows = rows
     self.coordinator = coordinator
     self.stragglers = stragglers
-    self.journal = journal
-    self.checkpointer = checkpointer
+    self.recorder = recorder
     self.staging = staging
     board = arena.directive(as: Board.self)
     waitsForDisk = coordinator.configuration.checkpointMode == .sync
@@ -87,7 +85,7 @@ package final class Trainer {
       if directive.evaluates && rows.validation.count > 0 { verdict = try evaluate() }
       if directive.saves || verdict.saves { try save(directive) }
       isOver = directive.stops || verdict.stops
-      didSave(checkpointer?.collect())
+      didSave(recorder?.checkpointer.collect())
     }
     return try finish()
   }
@@ -104,9 +102,9 @@ package final class Trainer {
     let directive = board.pointee.directive
     let votes = arena.votes(of: meetings.team.positions)
     if outer == nil { lookForStraggler() }
-    let loss = updater.leafSum { $0.loss } / updater.leafSum { $0.weight }
+    let loss = meanLoss()
     if votes.hasNonFinite {
-      try updater.skip()
+      try updater.skip(directive)
     } else {
       try updater.update(directive, batch: batch)
     }
@@ -115,24 +113,31 @@ package final class Trainer {
     step += 1
     group.watchdog.didStep(seconds: Double(ck_monotonic_ns() - start) / 1e9)
     if meetings.team.leads {
-      observe(directive, votes, loss: Float(loss))
+      observe(directive, votes, loss: loss)
       try coordinator.checkTime(step: step, savedStep: savedStep)
     }
     if let outer, directive.endsRound { return try endRound(outer) }
     return directive
   }
 
+  /// nil where the step had no sample: the rest of an epoch may leave none for a host that trains
+  /// alone.
+  private func meanLoss() -> Float? {
+    let weight = updater.leafSum { $0.weight }
+    return weight == 0 ? nil : Float(updater.leafSum { $0.loss } / weight)
+  }
+
   /// What a rank that decides makes of a step, and rank 0 tells of it.
-  private func observe(_ directive: Directive, _ votes: NodeArena.Votes, loss: Float) {
+  private func observe(_ directive: Directive, _ votes: NodeArena.Votes, loss: Float?) {
     let norm = updater.gradientNorm()
     coordinator.observe(
       step: step, hasNonFinite: votes.hasNonFinite,
       normIsFinite: norm.isFinite, wantsStop: votes.wantsStop)
-    guard let journal else { return }
-    journal.didStep(
+    guard let recorder else { return }
+    recorder.journal.didStep(
       StepReport(
         step: step, epoch: directive.step / coordinator.stepsPerEpoch, loss: loss,
-        spike: coordinator.observe(loss: loss, step: step),
+        spike: loss.flatMap { coordinator.observe(loss: $0, step: step) },
         penalty: updater.penaltyValue(),
         learningRate: coordinator.rate(at: directive.step),
         gradientNorm: norm, isSkipped: votes.hasNonFinite,
@@ -147,7 +152,7 @@ package final class Trainer {
       let straggler = stragglers?.observe(
         step: step, now: ck_monotonic_ns(), arena.statuses)
     else { return }
-    journal?.didNotice(
+    recorder?.journal.didNotice(
       straggler, rank: group.topology.ranks[straggler.position],
       host: group.hosts[group.topology.node(of: straggler.position)], step: step)
   }
@@ -158,19 +163,34 @@ package final class Trainer {
     if meetings.team.leads {
       arena.own.pointee.skipped = coordinator.skipped
       arena.own.pointee.updates = coordinator.updates
+      arena.own.pointee.roundSkips = coordinator.roundSkips
     }
     arena.own.endStep()
     try memory.gatherStatuses()
     lookForStraggler()
+    tellSkips()
     if meetings.team.leads {
       let votes = arena.votes(of: 0..<group.size)
       coordinator.join(
         skipped: votes.skipped, updates: votes.updates, hasNonFinite: votes.hasNonFinite,
         wantsStop: votes.wantsStop)
     }
-    if group.isFirst { board.pointee.conclusion = coordinator.directive(step: step - 1) }
+    if group.isFirst {
+      board.pointee.conclusion = coordinator.directive(step: step - 1)
+      board.pointee.savedStep = savedStep
+    }
     try memory.publishDirective()
+    savedStep = board.pointee.savedStep
     return board.pointee.conclusion
+  }
+
+  /// What other hosts have skipped of a round; rank 0 has told its own as they came.
+  private func tellSkips() {
+    guard let journal = recorder?.journal else { return }
+    for (node, positions) in group.topology.nodes.enumerated().dropFirst() {
+      let count = arena.statuses[positions.lowerBound].roundSkips
+      if count > 0 { journal.didSkip(count, host: group.hosts[node], step: step) }
+    }
   }
 
   private func evaluate() throws -> Verdict {
@@ -180,7 +200,7 @@ package final class Trainer {
       let decision = coordinator.observe(evaluation, step: step)
       board.pointee.verdict = Verdict(saves: decision.saves, stops: decision.stops)
     }
-    journal?.didEvaluate(evaluation, average: average, step: step)
+    recorder?.journal.didEvaluate(evaluation, average: average, step: step)
     try memory.publishDirective()
     return board.pointee.verdict
   }
@@ -197,14 +217,14 @@ package final class Trainer {
     arena.enter(.saving)
     let start = ck_monotonic_ns()
     // The copy is the thread's until it has ended.
-    didSave(checkpointer?.wait())
-    // A meeting of all hosts: those that had gone on would wait for a slow disk in a step, which is
-    // to take less.
+    didSave(recorder?.checkpointer.wait())
+    // A meeting of all hosts: otherwise other hosts start the next step and wait there for rank 0's
+    // disk, under the watchdog's short limit.
     try memory.gatherStatuses()
     try staging?.copy()
     updater.forgetErrors()
-    savedStep = step
-    if let checkpointer, coordinator.isWorthSaving(after: directive) {
+    (savedBefore, savedStep) = (savedStep, step)
+    if let checkpointer = recorder?.checkpointer, coordinator.isWorthSaving(after: directive) {
       coordinator.willSave()
       checkpointer.start(step: step, coordinator: coordinator, pausedSince: start)
       if waitsForDisk, var report = checkpointer.wait() {
@@ -218,7 +238,7 @@ package final class Trainer {
   /// Saves at once and waits for the report, which the first rank has. Collective.
   func saveNow() throws -> SaveReport? {
     try save(Directive())
-    let report = checkpointer?.wait()
+    let report = recorder?.checkpointer.wait()
     arena.barrier()
     return report
   }
@@ -226,54 +246,101 @@ package final class Trainer {
   private func didSave(_ report: SaveReport?) {
     guard let report else { return }
     coordinator.didSave(report.isWritten, step: report.step)
-    if let seconds = report.seconds { coordinator.saveSeconds = seconds }
-    journal?.didSave(report)
+    if !report.isWritten && savedStep == report.step { savedStep = savedBefore }
+    if let seconds = report.seconds { coordinator.time.saveSeconds = seconds }
+    recorder?.journal.didSave(report)
   }
 
-  /// Restores the best weights, evaluates the test set once, writes the result.
+  /// Collective: every rank.
   private func finish() throws -> Int32 {
     arena.enter(.finishing)
-    didSave(checkpointer?.wait())
-    let (reason, ownCode) = coordinator.ending(step: step)
-    let code = try group.world.broadcast(value: ownCode)
-    var test: Evaluation?
-    var averageTest: Evaluation?
-    var evaluatedStep = step
-    if code == 0 {
-      try group.onFirst {
-        if restoresBest, let best = coordinator.best.first, let checkpointer {
-          do {
-            try checkpointer.restore(best.step, into: arena)
-            evaluatedStep = best.step
-            journal?.didRestore(best.step)
-          } catch let failure as Failure {
-            journal?.couldNotRestore(failure)
-          }
-        }
-      }
-      if restoresBest { try memory.fetchFromFirst() }
-      if rows.test.count > 0 {
-        test = try evaluator.evaluate(rows.test)
-        averageTest = try evaluateAverage(rows.test)
-      } else if let slot = updater.averageSlot {
-        try memory.shareState(slot)
-      }
-    }
-    try group.onFirst {
-      guard let journal, let checkpointer else { return }
-      let isComplete = code == 0
-      if isComplete {
-        try checkpointer.writeModel(
-          arena.parameters, average: updater.averageSlot.map { arena.state[$0] })
-      }
-      journal.finish(
-        reason: reason.rawValue, step: step, best: coordinator.best.first,
-        test: test.map { ($0, evaluatedStep) },
-        averageTest: averageTest,
-        weights: isComplete ? checkpointer.modelPath : nil,
-        run: checkpointer.hasSaved ? checkpointer.runPath : nil)
-      try checkpointer.checkOutcome()
-    }
+    didSave(recorder?.checkpointer.wait())
+    var result = try agreedCode() == 0 ? judge() : nil
+    // What the last update has made, no gradient has shown.
+    if result != nil { coordinator.observeResult(isFinite: isFinite(arena.parameters)) }
+    let code = try agreedCode()
+    if code != 0 { result = nil }
+    try report(result)
     return code
   }
+
+  /// The exit code, as rank 0 has it.
+  private func agreedCode() throws -> Int32 {
+    try group.world.broadcast(value: coordinator.ending(step: step).code)
+  }
+
+  private func isFinite(_ parameters: UnsafeMutablePointer<Float>) -> Bool {
+    ck_all_finite(parameters, arena.sizes.parameters) != 0
+  }
+
+  /// What a run that is complete comes to.
+  struct Result {
+    /// The step whose weights it is.
+    var step: Int
+    var test: Evaluation?
+    /// The test set's figures of the running mean of the weights.
+    var averageTest: Evaluation?
+  }
+
+  /// Restores the best weights and evaluates the test set, once. Collective.
+  private func judge() throws -> Result {
+    var result = Result(step: step)
+    if restoresBest {
+      try group.onFirst { result.step = try restoreBest() }
+      try memory.fetchFromFirst()
+    }
+    if rows.test.count > 0 {
+      result.test = try evaluator.evaluate(rows.test)
+      result.averageTest = try evaluateAverage(rows.test)
+    } else if let slot = updater.averageSlot {
+      try memory.shareState(slot)
+    }
+    return result
+  }
+
+  /// - Returns: the step whose weights the arena has then.
+  private func restoreBest() throws -> Int {
+    guard let recorder, let best = coordinator.best.first else { return step }
+    do {
+      try recorder.checkpointer.restore(best.step, into: arena)
+      recorder.journal.didRestore(best.step)
+      return best.step
+    } catch let failure as Failure {
+      recorder.journal.couldNotRestore(failure)
+      return step
+    }
+  }
+
+  /// Rank 0 writes the weights of a run that is complete, and how it ended. Collective.
+  private func report(_ result: Result?) throws {
+    try group.onFirst {
+      guard let recorder else { return }
+      let (journal, checkpointer) = (recorder.journal, recorder.checkpointer)
+      if result != nil { try writeResult(recorder) }
+      let reason = coordinator.ending(step: step).reason
+      journal.finish(
+        RunReport(
+          reason: reason, step: step, best: coordinator.best.first, result: result,
+          weights: checkpointer.modelPath,
+          run: checkpointer.hasSaved ? checkpointer.runPath : nil))
+      // A run that diverged may have had nothing that was worth saving.
+      if reason != .diverged { try checkpointer.checkOutcome() }
+    }
+  }
+
+  private func writeResult(_ recorder: Recorder) throws {
+    var average = updater.averageSlot.map { arena.state[$0] }
+    // It remembers what the best weights, taken back, do not.
+    if let mean = average, !isFinite(mean) {
+      recorder.journal.didLoseAverage()
+      average = nil
+    }
+    try recorder.checkpointer.writeModel(arena.parameters, average: average)
+  }
+}
+
+/// What rank 0 alone has: console, metrics and checkpoints.
+struct Recorder {
+  let journal: Journal
+  let checkpointer: Checkpointer
 }

@@ -41,17 +41,15 @@ extension TrainingJob {
   }
 
   /// Says what is allowed, but seldom meant.
-  /// - Parameter firstStep: updates that are done.
-  func advise(
-    _ configuration: RunConfiguration, trainCount: Int, firstStep: Int, console: Console
-  ) throws {
+  func advise(_ run: SettledRun, console: Console) throws {
+    let (configuration, trainCount) = (run.configuration, run.trainCount)
     if let last = configuration.stopAfter {
       let total = configuration.totalSteps(trainCount: trainCount)
       if last > total {
         console.logger.warning("stop-after \(last): the run ends before, at step \(total)")
-      } else if last <= firstStep {
+      } else if last <= run.firstStep {
         console.logger.warning(
-          "stop-after \(last): nothing is trained, the checkpoint is of step \(firstStep)")
+          "stop-after \(last): nothing is trained, the checkpoint is of step \(run.firstStep)")
       }
     }
     if case .samples(let count) = configuration.batchSize, count > trainCount {
@@ -102,7 +100,28 @@ extension TrainingJob {
     let path: String
     /// The run it lies in; nil for a copy elsewhere.
     let folder: String?
-    let state: CheckpointState
+    var state: CheckpointState
+
+    /// Copies the best checkpoints so far, one of which may be the best of all, to another folder.
+    mutating func takeBest(to target: RunFolder, console: Console) throws {
+      state.best.removeAll { best in
+        let source =
+          best.step == state.step
+          ? path : folder.map { RunFolder($0).checkpointFolder.final(best.step) }
+        do {
+          guard let source else {
+            throw Failure.badData("\(path) lies in no run that could have it")
+          }
+          try target.checkpointFolder.adopt(best.step, from: source)
+          return false
+        } catch {
+          console.logger.warning(
+            "the best checkpoint so far, of step \(best.step), is forgotten: \(error)")
+          return true
+        }
+      }
+      if let best = state.best.first { try target.link("best", toStep: best.step) }
+    }
   }
 
   /// Only the first rank looks at the disk.
@@ -174,9 +193,9 @@ extension TrainingJob {
   }
 
   /// The run's folder, made and written by the first rank alone.
-  func openFolder(
-    _ configuration: RunConfiguration, resumed: Resumed?, console: Console
-  ) throws -> RunFolder {
+  /// - Parameter run: forgets those of its best checkpoints that a new folder cannot have.
+  func openFolder(_ run: inout SettledRun, console: Console) throws -> RunFolder {
+    let (configuration, resumed) = (run.configuration, run.resumed)
     var folder = RunFolder("")
     try group.onFirst {
       folder =
@@ -190,6 +209,7 @@ extension TrainingJob {
       if !continues { try folder.create() }
       try folder.prepare()
       if continues, let resumed { warnOfLater(folder, than: resumed.state.step, console: console) }
+      if !continues { try run.resumed?.takeBest(to: folder, console: console) }
       // The result of an earlier end is not this run's.
       ResultSum.remove(folder.model)
       ResultSum.remove(folder.averagedModel)
@@ -208,57 +228,5 @@ extension TrainingJob {
       "continuing after step \(step): the checkpoints after it, \(later.joined(separator: ", ")), "
       + "go with the first save, and a result now; another --run would keep them"
     console.logger.warning("\(text)")
-  }
-
-  /// Fresh weights, each rank its own slices, or those of a file or a checkpoint.
-  func fillParameters(
-    _ memory: RunMemory, _ built: Built, _ configuration: RunConfiguration,
-    store: CheckpointStore, staging: CheckpointStaging?, resumed: Resumed?, console: Console
-  ) throws {
-    let arena = memory.arena
-    let state = staging?.state ?? arena.state
-    let layout = built.plans.layout
-    for block in built.division.ownBlocks(of: group.position) {
-      let entry = layout.entries[layout.blocks[block].entry]
-      let range = layout.blocks[block].range
-      let initializer =
-        configuration.initialization?.initializer(of: entry.parameter)
-        ?? entry.parameter.initializer
-      initializer.fill(
-        arena.parameters + range.lowerBound,
-        range: range.lowerBound - entry.offset..<range.upperBound - entry.offset,
-        name: entry.parameter.name, seed: configuration.seed)
-    }
-    try memory.shareParameters()
-    try group.onFirst {
-      if let resumed {
-        try store.load(
-          StoredCheckpoint(path: resumed.path), into: arena.parameters, state: state)
-      } else if let path = configuration.initWeights {
-        try loadInitialWeights(
-          path, configuration, layout: layout, into: arena.parameters, console: console)
-      }
-    }
-    try memory.fetchFromFirst(state: resumed == nil ? nil : state)
-  }
-
-  /// - Throws: `Failure.badData` naming option and file.
-  private func loadInitialWeights(
-    _ path: String, _ configuration: RunConfiguration, layout: ParameterLayout,
-    into parameters: UnsafeMutablePointer<Float>, console: Console
-  ) throws {
-    do {
-      guard configuration.initOrder else {
-        return try CheckpointStore.loadWeights(path, layout: layout, into: parameters)
-      }
-      let names = try CheckpointStore.loadWeightsInOrder(path, layout: layout, into: parameters)
-      // Two layers of one shape could be meant the other way round.
-      let pairs = zip(layout.entries, names).map { "\($0.parameter.name) = \($1)" }
-      console.line("weights in order: \(pairs.joined(separator: ", "))")
-    } catch var failure as Failure {
-      failure.message = "init-weights: " + failure.message
-      if failure.remedy.isEmpty { failure.remedy = "Name a safetensors file of this model." }
-      throw failure
-    }
   }
 }

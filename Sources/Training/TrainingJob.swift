@@ -82,91 +82,47 @@ package struct TrainingJob {
     return sources.describe(try resolve(description, trainCount: trainCount))
   }
 
-  /// Everything up to the first step.
+  /// Everything up to the first step. Collective: every rank.
   package mutating func prepare(console: Console, purpose: Purpose) throws -> PreparedRun {
+    try build(settle(console: console), console: console, purpose: purpose)
+  }
+
+  /// Says what the run is: reads checkpoint and data, and fills the configuration in. Collective:
+  /// every rank.
+  private mutating func settle(console: Console) throws -> SettledRun {
     group.watchdog.setLimits(.init(fixed: sources.configuration.hangTimeout))
     try checkLaunch()
     try compareConfigurations(console: console)
     let resumed = try findCheckpoint(console: console)
     if let resumed { try applyResumed(resumed, console: console) }
     modelFile = try readModelFile(resumed: resumed, console: console)
-    let asked = sources.configuration
     group.own.enter(.loading)
-    let data = try loadData(asked, standardization: resumed?.state.standardization)
+    let data = try loadData(
+      sources.configuration, standardization: resumed?.state.standardization)
     if let resumed {
       try compareData(data.description, with: resumed)
     } else {
       try group.agree { try sources.refuseIdle(for: data.description) }
     }
-    let configuration = try resolve(data.description, trainCount: data.split.trainCount)
+    let run = SettledRun(
+      configuration: try resolve(data.description, trainCount: data.split.trainCount), data: data,
+      resumed: resumed)
     group.watchdog.setLimits(
-      .init(fixed: configuration.hangTimeout, roundSteps: configuration.localSteps))
-    if group.isFirst {
-      try advise(
-        configuration, trainCount: data.split.trainCount, firstStep: resumed?.state.step ?? 0,
-        console: console)
-    }
-    group.own.enter(.planning)
-    let engine = try ComputeEngine(
-      threads: configuration.threads ?? 1, precision: configuration.precision)
-    let built = try group.agree { try plan(configuration, data: data, engine: engine) }
-    built.plans.allocate()
-    let affinity = try Affinity(group)
-    if group.node.rank == 0, let advice = affinity.advice {
-      console.logger.warning("\(group.hosts[group.nodeIndex]): \(advice)")
-    }
-    let policy = WaitPolicy(group: group, cores: affinity.nodeCores)
-    let arena = try group.agree {
-      try NodeArena(group: group, sizes: built.sizes, policy: policy)
-    }
-    let memory = try RunMemory(
-      arena: arena, division: built.division, group: group, policy: policy)
-    // A team of one host has nothing to move between hosts.
-    let meetings = StepMeetings(
-      arena: arena, team: built.team,
-      exchange: built.outer == nil
-        ? memory.exchange : try NodeExchange(hostOf: group, policy: policy))
-    let reducer = GradientReducer(
-      arena: arena, division: built.team.division, exchange: meetings.exchange,
-      position: built.team.position, mode: configuration.reduction,
-      compression: configuration.compress, tensors: built.plans.layout.tensorShapes)
-    let folder =
-      purpose == .train
-      ? try openFolder(configuration, resumed: resumed, console: console) : RunFolder("(none)")
-    let store = CheckpointStore(
-      folder: folder, layout: built.plans.layout,
-      stateNames: configuration.stateNames(of: built.optimizer, outer: built.outer))
-    let trainer: Trainer
-    let outer: OuterStep?
-    do {
-      let staging = try makeStaging(
-        memory, configuration, writes: purpose == .train, resumed: resumed)
-      try fillParameters(
-        memory, built, configuration, store: store, staging: staging, resumed: resumed,
-        console: console)
-      outer = built.outer.map {
-        OuterStep(
-          memory: memory, division: built.division, position: group.position,
-          layout: built.plans.layout, optimizer: $0,
-          learningRate: configuration.outerLearningRate)
-      }
-      trainer = try makeTrainer(
-        built, configuration: configuration, data: data, memory: memory, meetings: meetings,
-        reducer: reducer, outer: outer, store: store, staging: staging, resumed: resumed,
-        console: console, writes: purpose == .train)
-    } catch {
-      folder.discard()
-      throw error
-    }
-    describe(
-      configuration, data: data, built: built, arena: arena, reducer: reducer, folder: folder,
-      firstStep: resumed?.state.step, console: console)
-    return PreparedRun(
-      trainer: trainer, configuration: configuration,
-      parameterCount: built.plans.layout.parameterCount,
-      batchCount: configuration.batchCount(trainCount: data.split.trainCount), arena: arena,
-      folder: folder, reducer: reducer, outer: outer, plans: built.plans,
-      startedNanoseconds: started)
+      .init(
+        fixed: run.configuration.hangTimeout, roundSteps: run.configuration.localSteps))
+    if group.isFirst { try advise(run, console: console) }
+    return run
+  }
+
+  private func loadData(
+    _ configuration: RunConfiguration, standardization: Standardization?
+  ) throws -> LoadedData {
+    let choice: LoadedData.StandardizationChoice =
+      standardization.map { .stored($0) } ?? (configuration.standardize ? .compute : .none)
+    let options = try group.agree { try configuration.dataOptions(modelFile: modelFile) }
+    return try LoadedData(
+      group: group, spec: configuration.data, options: options, split: configuration.split,
+      standardize: choice)
   }
 
   /// The configuration with everything filled in. Collective: every rank.
@@ -197,47 +153,24 @@ package struct TrainingJob {
     return configuration
   }
 
-  func describe(
-    _ configuration: RunConfiguration, data: LoadedData, built: Built, arena: NodeArena,
-    reducer: GradientReducer, folder: RunFolder, firstStep: Int?, console: Console
-  ) {
-    let ranks =
-      (group.size == 1 ? "1 rank" : "\(group.size) ranks")
-      + (group.nodeCount == 1 ? "" : " on \(group.nodeCount) hosts")
-    let leaves = configuration.logicalRanks?.description ?? "1"
-    var table = Table()
-    table.add(
-      "data",
-      "\(configuration.data): \(Format.grouped(data.split.trainCount)) training, "
-        + "\(Format.grouped(data.split.validationCount)) validation, "
-        + "\(Format.grouped(data.dataset.rows(.test))) test")
-    table.add(
-      "model",
-      "\(configuration.model ?? "own"): \(Format.grouped(built.plans.layout.parameterCount)) parameters"
-    )
-    if configuration.precision != .float32 {
-      table.add(
-        "precision", "\(configuration.precision.rawValue) in matrix products and convolutions")
-    }
-    table.add(
-      "optimizer",
-      "\(configuration.optimizer ?? ""), rate \(Format.short(configuration.learningRate ?? 0)), "
-        + "\(configuration.schedule), batch "
-        + "\(configuration.batchCount(trainCount: data.split.trainCount))")
-    table.add(
-      "ranks",
-      "\(ranks), \(leaves) logical, \(configuration.threads ?? 1) thread(s) each, "
-        + "\(built.team.division.published(on: built.team.node).count) gradient slots")
-    if configuration.localSteps > 1 {
-      table.add(
-        "outer steps",
-        "every \(configuration.localSteps), rate \(Format.short(configuration.outerLearningRate)), "
-          + "Nesterov momentum \(Format.short(configuration.outerMomentum))")
-    }
-    table.add("memory", "\(built.memory.description) (\(arena.backing.rawValue))")
-    table.add("run", folder.path + (firstStep.map { ", continued after step \($0)" } ?? ""))
-    for line in table.leftAligned { console.line(line) }
+  func makeModel(
+    _ configuration: RunConfiguration, _ description: DatasetDescription
+  ) throws -> any Model {
+    let context = description.modelContext
+    return try model?(context)
+      ?? Zoo.model(named: configuration.model ?? "", file: modelFile, for: context)
   }
+}
+
+/// What a run is to be, before it takes its memory.
+struct SettledRun {
+  /// With everything filled in.
+  let configuration: RunConfiguration
+  let data: LoadedData
+  var resumed: TrainingJob.Resumed?
+  var trainCount: Int { data.split.trainCount }
+  /// Steps taken before, in the run that is resumed.
+  var firstStep: Int { resumed?.state.step ?? 0 }
 }
 
 /// A run whose next call is its first step.

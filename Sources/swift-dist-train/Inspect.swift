@@ -7,8 +7,9 @@ struct Inspect: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Layers and memory of a model; a run's curves and weights; a schedule.",
     discussion: """
-      A model is looked at with the options of `train`: inspect mlp:128 --data digits. Of a run \
-      its last checkpoint is told and its loss and accuracy are drawn. Without a subject, --schedule draws the learning rate over the run: \
+      A model is planned with the options of `train`: inspect mlp:128 --data digits. Of a run its \
+      last checkpoint is described, and its loss and accuracy are drawn. Without a subject, \
+      --schedule draws the learning rate over the run: \
       inspect --schedule cosine --warmup 5% --steps 1000
       """)
 
@@ -33,7 +34,7 @@ struct Inspect: ParsableCommand {
         options.given.keys.sorted() + (options.config == nil ? [] : ["config"])
         + (ranks == nil ? [] : ["ranks"])
       try refuse(
-        given, "not together with \(subject), which is told as it was stored",
+        given, "not together with \(subject), which is shown as it was stored",
         remedy: "Leave it out.")
       lines = try Inspection.checkpoint(subject) + Inspection.curves(subject, svg: picture)
     } else if subject == nil && options.schedule != nil {

@@ -247,7 +247,11 @@ struct TrainOptions: ParsableArguments {
       "Leaves of the canonical tree (default: one a rank); equal V, equal bits on any ranks.",
       valueName: "V|GxM"))
   var logicalRanks: String?
-  @Option(help: "Threads a rank (default: its cores).")
+  @Option(
+    help: """
+      Threads a rank (default: its unshared cores, at most one for each 50 MFLOP of its share of \
+      a step).
+      """)
   var threads: String?
   @Option(
     help: ArgumentHelp(

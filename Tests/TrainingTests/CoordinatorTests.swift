@@ -1,5 +1,4 @@
 import Basics
-import CKernels
 import Optimizers
 import TestSupport
 import Testing
@@ -22,27 +21,56 @@ import Training
       totalSteps: 30, hasValidation: hasValidation, resuming: state)
   }
 
+  /// A clock that stands until it is set.
+  private final class Clock {
+    var seconds = 0.0
+  }
+
   private func steps(_ coordinator: Coordinator, _ what: (Directive) -> Bool) -> [Int] {
     (0..<30).filter { what(coordinator.directive(step: $0)) }.map { $0 + 1 }
   }
 
   @Test func everyEpochByDefault() throws {
-    let coordinator = try coordinator()
+    var coordinator = try coordinator()
     #expect(steps(coordinator, \.evaluates) == [10, 20, 30])
     #expect(steps(coordinator, \.saves) == [10, 20, 30])
     #expect(steps(coordinator, \.stops) == [30])
+    #expect(coordinator.ending(step: 30) == (.diverged, 76), "not one step was an update")
+    coordinator.observe(step: 30, hasNonFinite: false, normIsFinite: true, wantsStop: false)
     #expect(coordinator.ending(step: 30) == (.epochs, 0))
   }
 
   @Test func cadencesAndSteps() throws {
-    let coordinator = try coordinator {
+    var coordinator = try coordinator {
       $0.evalEvery = "7st"
       $0.checkpointEvery = "12st"
       $0.steps = 30
     }
     #expect(steps(coordinator, \.evaluates) == [7, 14, 21, 28, 30])
     #expect(steps(coordinator, \.saves) == [12, 24, 30])
+    coordinator.observe(step: 30, hasNonFinite: false, normIsFinite: true, wantsStop: false)
     #expect(coordinator.ending(step: 30) == (.steps, 0))
+  }
+
+  /// A figure that is not finite is no end to be content with, unless there is a better state.
+  @Test(arguments: [false, true], [false, true])
+  func aBadFigureDiverges(_ stopsEarly: Bool, hasBest: Bool) throws {
+    var coordinator = try coordinator { $0.earlyStopping = stopsEarly }
+    coordinator.observe(step: 10, hasNonFinite: false, normIsFinite: true, wantsStop: false)
+    if hasBest { _ = coordinator.observe(Evaluation(split: .val, count: 9, loss: 2), step: 10) }
+    let nan = Evaluation(split: .val, count: 9, loss: .nan)
+    #expect(coordinator.observe(nan, step: 20) == (false, stopsEarly))
+    #expect(coordinator.reason == (stopsEarly ? (hasBest ? .earlyStopping : .diverged) : nil))
+    if !stopsEarly { _ = coordinator.observe(nan, step: 30) }
+    let isRestored = stopsEarly && hasBest
+    #expect(
+      coordinator.ending(step: 30) == (isRestored ? (.earlyStopping, 0) : (.diverged, 76)))
+    var last = try self.coordinator()
+    last.observe(step: 30, hasNonFinite: false, normIsFinite: true, wantsStop: false)
+    last.observeResult(isFinite: true)
+    #expect(last.ending(step: 30).code == 0)
+    last.observeResult(isFinite: false)
+    #expect(last.ending(step: 30) == (.diverged, 76))
   }
 
   /// The rate counts steps; bias corrections count updates, of which a skipped step is none.
@@ -80,30 +108,51 @@ import Training
     #expect(coordinator.ending(step: 6) == (.signal, 75))
   }
 
+  /// Steps of 3 s and a save of 10 s, which may take 15, and 2 s for the end: a step that ends after
+  /// 100 − 2·3 − 15 − 2 is the last but one.
   @Test func stopsBeforeTheJobsEnd() throws {
+    let clock = Clock()
     var coordinator = try coordinator()
-    coordinator.jobEnd = .infinity
-    coordinator.observe(step: 4, hasNonFinite: false, normIsFinite: true, wantsStop: false)
-    #expect(!coordinator.directive(step: 5).stops)
-    // The clock's zero has long passed.
-    coordinator.jobEnd = 0
-    coordinator.observe(step: 5, hasNonFinite: false, normIsFinite: true, wantsStop: false)
-    let next = coordinator.directive(step: 6)
+    coordinator.time = TimeBudget(jobEnd: 100, saveSeconds: 10) { clock.seconds }
+    func observe(_ step: Int, at seconds: Double) {
+      clock.seconds = seconds
+      coordinator.observe(step: step, hasNonFinite: false, normIsFinite: true, wantsStop: false)
+    }
+    for step in 1...25 { observe(step, at: 3 * Double(step)) }
+    observe(26, at: 77)
+    #expect(coordinator.reason == nil && !coordinator.directive(step: 26).stops)
+    observe(27, at: 77.5)
+    let next = coordinator.directive(step: 27)
     #expect(next.stops && next.saves)
-    #expect(coordinator.ending(step: 7) == (.timeLimit, 75))
+    #expect(coordinator.ending(step: 28) == (.timeLimit, 75))
     #expect(coordinator.ending(step: 30) == (.epochs, 0), "it was the last step")
   }
 
   /// A save that takes longer than the time that is left must begin earlier.
   @Test func knowsWhatASaveCosts() throws {
     var coordinator = try coordinator()
-    coordinator.jobEnd = Double(ck_monotonic_ns()) / 1e9 + 1000
-    coordinator.saveSeconds = 500
+    coordinator.time = TimeBudget(jobEnd: 1000, saveSeconds: 665) { 0 }
     coordinator.observe(step: 4, hasNonFinite: false, normIsFinite: true, wantsStop: false)
     #expect(coordinator.reason == nil)
-    coordinator.saveSeconds = 700
+    coordinator.time.saveSeconds = 666
     coordinator.observe(step: 5, hasNonFinite: false, normIsFinite: true, wantsStop: false)
     #expect(coordinator.reason == .timeLimit)
+  }
+
+  /// Minutes count from the last save, and ten are the most.
+  @Test(arguments: [("2min", 120.0), ("30st", 600)])
+  func savesByTheClock(_ cadence: String, after seconds: Double) throws {
+    let clock = Clock()
+    var coordinator = try coordinator { $0.checkpointEvery = cadence }
+    coordinator.time = TimeBudget { clock.seconds }
+    for start in [0.0, 1000] {
+      clock.seconds = start
+      coordinator.willSave()
+      clock.seconds = start + seconds - 0.5
+      #expect(!coordinator.directive(step: 3).saves)
+      clock.seconds = start + seconds + 0.5
+      #expect(coordinator.directive(step: 3).saves)
+    }
   }
 
   /// Hosts that train apart meet after every fourth step and after the last: nothing but that is a
@@ -132,7 +181,9 @@ import Training
     #expect(coordinator.updates == 4 && coordinator.skipped == 2 && coordinator.reason == nil)
     #expect(!coordinator.directive(step: 3).stops)
     let (before, directive) = (coordinator, coordinator.directive(step: 3))
-    #expect(!coordinator.isWorthSaving(after: directive), "a host's gradients are not finite")
+    #expect(coordinator.isWorthSaving(after: directive), "what they have joined is finite")
+    let figure = Evaluation(split: .val, count: 9, loss: 2)
+    #expect(coordinator.observe(figure, step: 4).saves)
     coordinator.join(skipped: 3, updates: 4, hasNonFinite: false, wantsStop: false)
     #expect(coordinator.ending(step: 4) == (.diverged, 76))
     coordinator = before
@@ -145,10 +196,21 @@ import Training
     #expect(coordinator.ending(step: 4) == (.signal, 75))
   }
 
+  /// A good step ends a row of skipped ones; they are told where the hosts meet.
+  @Test func countsARoundsSkips() throws {
+    var coordinator = try coordinator { $0.localSteps = 4 }
+    for step in 1...4 {
+      coordinator.observe(step: step, hasNonFinite: step != 3, normIsFinite: true, wantsStop: false)
+    }
+    #expect(coordinator.skipped == 1 && coordinator.roundSkips == 3)
+    coordinator.join(skipped: 1, updates: 1, hasNonFinite: false, wantsStop: false)
+    #expect(coordinator.roundSkips == 0)
+  }
+
   /// Time is judged where the hosts have met: what it took the slowest is known there.
   @Test func roundsEndBeforeTheJobDoes() throws {
     var coordinator = try coordinator { $0.localSteps = 4 }
-    coordinator.jobEnd = 0
+    coordinator.time = TimeBudget(jobEnd: 0) { 1 }
     for step in 1...4 {
       coordinator.observe(step: step, hasNonFinite: false, normIsFinite: true, wantsStop: false)
     }
@@ -167,19 +229,25 @@ import Training
       failure { try coordinator.checkTime(step: step, savedStep: savedStep) }?.kind
     }
     #expect(kind(step: 5, savedStep: nil) == nil, "nobody knows the job's end")
-    coordinator.saveSeconds = 20
-    coordinator.jobEnd = Double(ck_monotonic_ns()) / 1e9 + 25
+    // A save takes 9 s, the end 2, mpirun 4.
+    let clock = Clock()
+    coordinator.time = TimeBudget(jobEnd: 100, saveSeconds: 6) { clock.seconds }
+    clock.seconds = 85
+    #expect(kind(step: 5, savedStep: 4) == nil)
+    clock.seconds = 85.5
     #expect(kind(step: 5, savedStep: 4) == .stoppedEarly)
     #expect(kind(step: 5, savedStep: nil) == .usage)
     #expect(kind(step: 8, savedStep: nil) == nil && kind(step: 30, savedStep: nil) == nil)
-    // A save takes 9 s, the end 2, mpirun 4. A round is not begun that could come close to that.
-    coordinator.saveSeconds = 6
-    coordinator.jobEnd = Double(ck_monotonic_ns()) / 1e9 + 16
-    #expect(kind(step: 5, savedStep: 4) == nil)
-    coordinator.join(skipped: 0, updates: 4, hasNonFinite: false, wantsStop: false)
-    #expect(coordinator.reason == .timeLimit)
+    // A round is not begun that could come close to that: of twice the first's length and 2 s more.
+    for (seconds, reason) in [(27, nil), (28, .timeLimit)] as [(Double, Coordinator.Reason?)] {
+      clock.seconds = 0
+      coordinator.time = TimeBudget(jobEnd: 100, saveSeconds: 6) { clock.seconds }
+      clock.seconds = seconds
+      coordinator.join(skipped: 0, updates: 4, hasNonFinite: false, wantsStop: false)
+      #expect(coordinator.reason == reason, "a round of \(seconds) s")
+    }
     var plain = try self.coordinator()
-    plain.jobEnd = 0
+    plain.time = TimeBudget(jobEnd: 0) { 1 }
     #expect(failure { try plain.checkTime(step: 5, savedStep: nil) } == nil)
   }
 

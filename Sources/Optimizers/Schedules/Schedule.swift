@@ -24,7 +24,7 @@ package struct Schedule: Sendable {
   /// Never empty; the first starts after the warm-up, the last goes on for ever.
   package let pieces: [Piece]
 
-  /// The rate in force for update number `step` (0 for the first).
+  /// The rate in force for step `step` (0 for the first).
   package func rate(at step: Int) -> Double {
     if step < warmupSteps { return baseRate * Double(step + 1) / Double(warmupSteps) }
     let piece = piece(at: step)

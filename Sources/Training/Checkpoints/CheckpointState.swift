@@ -8,7 +8,7 @@ package import Optimizers
 package struct CheckpointState: Codable, Sendable {
   /// The version of this file's meaning.
   package var format = 1
-  /// Updates done, epochs finished, samples seen.
+  /// Steps taken (skipped ones too), epochs finished, samples seen.
   package var step: Int
   package var epoch: Int
   package var samples: Int
@@ -21,7 +21,7 @@ package struct CheckpointState: Codable, Sendable {
   package var plateau: ReduceOnPlateau.State?
   /// Non-finite steps skipped in a row.
   package var skipped: Int
-  /// Updates done: steps without the skipped ones.
+  /// Updates made: steps without the skipped ones.
   package var updates: Int
   /// The losses of the last steps.
   package var spikes: LossSpikes

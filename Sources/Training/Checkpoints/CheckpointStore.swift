@@ -43,7 +43,7 @@ package struct CheckpointStore: Sendable {
   ) throws -> Written {
     let start = ck_monotonic_ns()
     let isFinite = image.model.allSatisfy { ck_all_finite($0.data, $0.count) != 0 }
-    guard isFinite else { throw Failure.cannotWrite("the weights are not finite") }
+    guard isFinite else { throw Failure.diverged("the weights are not finite") }
     let checkpoints = folder.checkpointFolder
     var result = Written()
     do {
@@ -69,9 +69,9 @@ package struct CheckpointStore: Sendable {
     checkpoints.discardReplaced(state.step)
     try folder.link("latest", toStep: state.step)
     if let best = state.best.first { try folder.link("best", toStep: best.step) }
-    for step in abandoned + retention.superfluous(folder.steps()) where step != state.step {
-      checkpoints.remove(step)
-    }
+    let gone = Set(abandoned).subtracting([state.step])
+    let left = folder.steps().filter { !gone.contains($0) }
+    for step in gone.union(retention.superfluous(left)) { checkpoints.remove(step) }
     return result
   }
 

@@ -19,8 +19,8 @@ struct SaveReport: Sendable {
   }
 }
 
-/// Rank 0's hand that saves: gives states to a thread that writes them, one at a time, and collects
-/// what became of them. The thread knows no MPI, console or metrics.
+/// Saves, on rank 0: gives states to a thread that writes them, one at a time, and collects what
+/// became of them. The thread knows no MPI, console or metrics.
 final class Checkpointer {
   private let store: CheckpointStore
   private let image: CheckpointImage
@@ -55,7 +55,7 @@ final class Checkpointer {
   var modelPath: String { store.folder.model }
   var runPath: String { store.folder.path }
 
-  /// Starts to write what follows update number `step`. The tensors of the image must stay as they
+  /// Starts to write what `step` steps have come to. The tensors of the image must stay as they
   /// are until the report is there.
   /// - Parameter pausedSince: when the step loop stopped for this save (CLOCK_MONOTONIC).
   func start(step: Int, coordinator: Coordinator, pausedSince: UInt64) {

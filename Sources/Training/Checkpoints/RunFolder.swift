@@ -84,8 +84,8 @@ package struct RunFolder: Sendable {
   /// Takes a new folder away whose run has not begun: the next try may have the name.
   package func discard() {
     guard isNew else { return }
-    rmdir(checkpoints)
-    for name in Self.firstEntries { unlink("\(path)/\(name)") }
+    checkpointFolder.discard(steps())
+    for name in Self.firstEntries.union(["best"]) { unlink("\(path)/\(name)") }
     rmdir(path)
   }
 

@@ -43,7 +43,7 @@ package final class AllreduceBenchmark {
       tree: CanonicalTree(
         leafCount: group.size, groupSize: group.topology.ranksPerNode ?? group.size),
       blocks: AllreduceBenchmark.blocks(count, ranks: group.size),
-      bucketElements: group.bucketElements())
+      bucketElements: group.topology.bucketElements())
     let sizes = NodeArena.Sizes(
       parameters: count, state: [],
       gradientSlots: division.published(on: group.nodeIndex).count, leaves: group.size,

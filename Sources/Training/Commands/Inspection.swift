@@ -20,41 +20,23 @@ package enum Inspection {
     let configuration = try sources.locating {
       try asked.resolved(for: description, trainCount: split.trainCount, worldSize: ranks)
     }
-    let tree = configuration.tree()
-    let batch = configuration.batchCount(trainCount: split.trainCount)
-    let leaf = (batch + tree.leafCount - 1) / tree.leafCount
+    let leaves = configuration.tree().leafCount
+    let leaf = (configuration.batchCount(trainCount: split.trainCount) + leaves - 1) / leaves
     let model = try Zoo.model(named: configuration.model ?? "", for: description.modelContext)
     try MemoryPlan.check(
       parameters: Plan.parameterCount(
         input: Shape([1] + description.featureShape), vocabulary: description.vocabularyCount,
         model: { model($0) }))
-    let plans = try PlanCache(
-      model: model, sampleShape: description.featureShape,
-      vocabulary: description.vocabularyCount,
-      loss: configuration.makeLoss(for: description),
-      engine: ComputeEngine(precision: configuration.precision), training: [leaf],
-      evaluation: Evaluator.chunkSizes(split.validationCount, chunk: configuration.evaluationChunk))
-    let optimizer = try OptimizerRegistry.make(
-      configuration.optimizer ?? "adam", configuration.hyperParameters)
-    let division = WorkDivision(
-      topology: Topology(ranksOnOneHost: ranks), tree: tree,
-      blocks: plans.layout.blocks.map(\.range))
-    let sizes = NodeArena.Sizes(
-      parameters: plans.layout.arenaCount,
-      state: try configuration.stateLayouts(
-        of: optimizer, StepTeam(all: division, position: 0),
-        outer: configuration.makeOuterOptimizer(), division, node: 0,
-        parameterCount: plans.layout.arenaCount),
-      gradientSlots: division.published(on: 0).count, leaves: tree.leafCount,
-      blocks: plans.layout.blocks.count, chunks: 1)
-    let memory = MemoryPlan(
-      rankBytes: plans.byteCount, localRanks: ranks, windowBytes: sizes.byteCount,
-      stagingBytes: asked.checkpointMode == .async ? CheckpointStaging.byteCount(sizes) : 0,
-      dataBytes: description.byteCount)
+    let plan = try RunPlan(
+      configuration, model: model, data: description, split: split,
+      place: RunPlan.Place(
+        topology: Topology(ranksOnOneHost: ranks), position: 0, host: hostName()),
+      engine: ComputeEngine(
+        threads: configuration.threads ?? 1, precision: configuration.precision))
 
     var layers = Table()
     layers.add("layer", "operation", "output", "parameters")
-    for step in plans.steps {
+    for step in plan.plans.steps {
       let shape = Shape(Array(step.shape.extents.dropFirst()))
       layers.add(
         step.layer, step.operation, "\(shape)", Format.grouped(step.parameterCount))
@@ -62,8 +44,8 @@ package enum Inspection {
     return [
       "\(configuration.model ?? "") on \(configuration.data): sample "
         + "\(Shape(description.featureShape)), \(description.outputCount) outputs"
-    ] + layers.lines + [""] + parameterLines(plans.layout) + [
-      "", "memory on \(ranks) rank(s), \(leaf) samples a leaf: \(memory.description)",
+    ] + layers.lines + [""] + parameterLines(plan.plans.layout) + [
+      "", "memory on \(ranks) rank(s), \(leaf) samples a leaf: \(plan.memory.description)",
     ]
   }
 

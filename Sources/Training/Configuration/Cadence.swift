@@ -32,8 +32,8 @@ package enum Cadence: Sendable, Equatable {
     return max(1, length.steps(stepsPerEpoch: stepsPerEpoch, totalSteps: 0))
   }
 
-  /// Whether it is due after update number `step` (1 for the first).
-  /// - Parameter previous: the step after which that was asked before.
+  /// Whether it is due when `step` steps are done.
+  /// - Parameter previous: how many were when that was asked before.
   package func isDue(afterStep step: Int, since previous: Int, secondsSinceLast: Double) -> Bool {
     switch self {
     case .steps(let count): step / count > previous / count

@@ -5,7 +5,7 @@ package import Optimizers
 
 /// Everything a run is asked to do, from flags, a configuration file or a resumed checkpoint.
 ///
-/// nil means: decided from the data (see `resolve`). Each option is parsed, checked and printed by
+/// nil means: decided from the data (see `resolved`). Each option is parsed, checked and printed by
 /// its `Setting`, so that a flag and a key of the file cannot differ.
 package struct RunConfiguration: Sendable, Equatable {
   // Data
