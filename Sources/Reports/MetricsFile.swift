@@ -1,26 +1,91 @@
 import Basics
 import Glibc
+import Logging
 
-/// `metrics.jsonl`: one object a line, appended; a line is written whole.
+/// `metrics.jsonl`: one object a line, appended; the file holds whole lines only.
+///
+/// A full disk must not stop training: lines that find no room wait in memory for the next try, and
+/// those that are too many to wait are counted.
 package final class MetricsFile {
+  private let path: String
   private let descriptor: Int32
+  private let console: Console
+  /// Bytes of the file's lines.
+  private var size: off_t
+  /// Lines that are not in the file yet.
+  private var waiting: [UInt8] = []
+  private static let waitingLimit = 1 << 20
+  private var lostLines = 0
+  private var isFailing = false
 
-  /// - Parameter step: after which the run begins; lines of later steps are cut away first.
+  /// - Parameters:
+  ///   - step: after which the run begins; lines of later steps are cut away first.
+  ///   - console: is told of lines that cannot be written.
   /// - Throws: `Failure.cannotWrite`.
-  package init(path: String, continuingAfter step: Int) throws {
+  package init(path: String, continuingAfter step: Int, console: Console) throws {
     try MetricsFile.cut(path, after: step)
     descriptor = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o644)
-    guard descriptor >= 0 else {
+    size = lseek(descriptor, 0, SEEK_END)
+    guard size >= 0 else {
       throw Failure.cannotWrite("\(path): \(String(cString: strerror(errno)))")
     }
+    self.path = path
+    self.console = console
   }
 
   deinit { close(descriptor) }
 
   package func write(_ line: JSONLine) {
-    // A full disk must not stop training: the run ends with 73 if no checkpoint can be written.
     let bytes = Array((line.text + "\n").utf8)
-    _ = bytes.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
+    if waiting.count + bytes.count > MetricsFile.waitingLimit {
+      lostLines += 1
+    } else {
+      waiting += bytes
+    }
+    let (count, error) = append(waiting)
+    if count == waiting.count {
+      if isFailing {
+        console.logger.warning(
+          "\(path): has room again; \(lostLines == 0 ? "no" : "\(lostLines)") lines are lost")
+      }
+      isFailing = false
+    } else if !isFailing {
+      console.logger.warning("\(path): \(String(cString: strerror(error))); training goes on")
+      isFailing = true
+    }
+    waiting.removeFirst(count)
+  }
+
+  /// After the run's last line: says what is not in the file.
+  package func finish() {
+    let missing = lostLines + waiting.count { $0 == MetricsFile.newline }
+    if missing > 0 {
+      console.logger.warning("\(path): \(missing) lines could not be written and are lost")
+    }
+  }
+
+  private static let newline = UInt8(ascii: "\n")
+
+  /// Appends what there is room for, in whole lines.
+  /// - Returns: how many bytes, and why not all.
+  private func append(_ bytes: [UInt8]) -> (count: Int, error: Int32) {
+    var written = 0
+    bytes.withUnsafeBytes { buffer in
+      while written < buffer.count {
+        let rest = UnsafeRawBufferPointer(rebasing: buffer[written...])
+        let count = Glibc.write(descriptor, rest.baseAddress, rest.count)
+        if count <= 0 { break }
+        written += count
+      }
+    }
+    let error = errno
+    let whole =
+      written == bytes.count
+      ? written : bytes[..<written].lastIndex(of: MetricsFile.newline).map { $0 + 1 } ?? 0
+    size += off_t(whole)
+    // A line that is cut would be run together with the next.
+    if whole < written { ftruncate(descriptor, size) }
+    return (whole, error)
   }
 
   /// Keeps the lines up to the first that belongs to a step after `step`, or ends the run.

@@ -46,6 +46,10 @@ final class Journal {
   private var lastEvaluation: Evaluation?
   /// Whether the weights kept are not the last.
   private var isRestored = false
+  /// The step of the last checkpoint that is whole.
+  private var lastSaved: Int?
+  /// Since then.
+  private var failedSaves = 0
   private var skippedSteps = 0
   private var wasSkipped = false
 
@@ -63,6 +67,7 @@ final class Journal {
   }
 
   func didResume(step: Int, ranks: Int) {
+    lastSaved = step
     var line = JSONLine()
     line.add("kind", "resume")
     line.add("step", step)
@@ -190,9 +195,18 @@ final class Journal {
       line.add("verify_ms", Journal.milliseconds(written.verifyNanoseconds))
       line.add("bytes", written.byteCount)
       if let warning = written.warning { console.logger.warning("\(warning)") }
+      lastSaved = report.step
+      failedSaves = 0
     case .failure(let failure):
       line.add("error", failure.message)
-      console.logger.warning("checkpoint of step \(report.step) not written: \(failure.message)")
+      failedSaves += 1
+      // The first, the second, the fourth, …: a disk that stays full would fill the log.
+      if failedSaves.nonzeroBitCount == 1 {
+        let last = lastSaved.map { "the last is of step \($0)" } ?? "there is none yet"
+        let row = failedSaves == 1 ? "" : ", \(failedSaves) in a row failed"
+        console.logger.warning(
+          "checkpoint of step \(report.step) not written: \(failure.message); \(last)\(row)")
+      }
     }
     metrics.write(line)
   }
@@ -242,6 +256,7 @@ final class Journal {
     if let best = report.best { line.add("best_step", best.step) }
     line.add("wall_s", (seconds * 1000).rounded() / 1000)
     metrics.write(line)
+    metrics.finish()
   }
 
   private func table(_ report: RunReport, seconds: Double) -> Table {

@@ -2,6 +2,7 @@ import FoundationEssentials
 import Reports
 import TestSupport
 import Testing
+import Training
 
 @Suite struct ReportTests {
   @Test func jsonReadsBackBitForBit() throws {
@@ -80,12 +81,29 @@ import Testing
     let lines = (1...5).map { #"{"kind":"step","step":\#($0)}"# + "\n" }
     let path = try folder.write("metrics.jsonl", (lines.joined() + #"{"step":"#).utf8)
     do {
-      let file = try MetricsFile(path: path, continuingAfter: 3)
+      let file = try MetricsFile(
+        path: path, continuingAfter: 3, console: Console(mode: .off, isQuiet: true))
       var line = JSONLine()
       line.add("step", 4)
       file.write(line)
     }
     let text = try String(contentsOfFile: path, encoding: .utf8)
     #expect(text == lines.prefix(3).joined() + "{\"step\":4}\n")
+  }
+
+  /// A run that is looked at while it writes, and one whose disk was full.
+  @Test func `Lines that are none`() throws {
+    let folder = try TemporaryFolder()
+    func line(_ step: Int) -> String { #"{"kind":"step","step":\#(step),"loss":\#(step).5}"# }
+    for (between, warned) in [("", []), (#"{"kind":"st"# + "\n\n", ["2 line(s)", "line 2"])] {
+      try folder.write(
+        "metrics.jsonl", "\(line(1))\n\(between)\(line(2))\n\(line(3).dropLast())".utf8)
+      var warnings: [String] = []
+      let history = try RunHistory(run: folder.path, warn: { warnings.append($0) })
+      #expect(history.points(\.loss, kind: "step").map(\.x) == [1, 2])
+      #expect(history.points(\.loss, kind: "step").map(\.y) == [1.5, 2.5])
+      #expect(warnings.count == (warned.isEmpty ? 0 : 1))
+      for word in warned { #expect(warnings.first?.contains(word) == true, "\(warnings)") }
+    }
   }
 }

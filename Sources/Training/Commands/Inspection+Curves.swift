@@ -1,5 +1,6 @@
 import Basics
 import Glibc
+import Logging
 import Reports
 
 extension Inspection {
@@ -7,7 +8,10 @@ extension Inspection {
   /// losses as a picture too where `svg` names a file. Nothing where `path` is no run with steps.
   package static func curves(_ path: String, svg: String?) throws -> [String] {
     let hasHistory = access(RunFolder(path).metrics, F_OK) == 0
-    let history = hasHistory ? try RunHistory(run: path) : nil
+    let console = Console(mode: .off, isQuiet: false)
+    let history =
+      hasHistory
+      ? try RunHistory(run: path, warn: { console.logger.warning("\($0)") }) : nil
     let losses = history?.points(\.loss, kind: "step") ?? []
     guard let history, !losses.isEmpty else {
       if svg != nil { throw Failure.badData("\(path): there is no run's metrics.jsonl to draw") }

@@ -31,14 +31,19 @@ package struct RunHistory {
 
   private let lines: [Line]
 
-  /// - Throws: `Failure.badData` with the line's number.
-  package init(run: String) throws {
+  /// - Parameter warn: told of lines that are no objects of a run's metrics, which are left out. Of
+  ///   a last line without an end it is not: the run may be writing it.
+  /// - Throws: `Failure.badData` where there is no such file.
+  package init(run: String, warn: (String) -> Void) throws {
     let path = RunFolder(run).metrics
     let text = try readTextFile(path)
-    lines = try text.split(separator: "\n").enumerated().map { number, line in
-      do { return try JSONDecoder().decode(Line.self, from: Data(line.utf8)) } catch {
-        throw Failure.badData("\(path), line \(number + 1): not an object of a run's metrics")
-      }
+    let whole = text.split(separator: "\n", omittingEmptySubsequences: false).dropLast()
+    let found = whole.map { try? JSONDecoder().decode(Line.self, from: Data($0.utf8)) }
+    lines = found.compactMap { $0 }
+    if let first = found.firstIndex(where: { $0 == nil }) {
+      warn(
+        "\(path): \(found.count - lines.count) line(s) are left out that are no objects of a run's "
+          + "metrics; the first is line \(first + 1)")
     }
   }
 

@@ -51,7 +51,7 @@ package struct ZooBenchmark {
       report("\(row.name): training (\(row.options))")
       let run = try freshRun(row, "trained")
       _ = try Shell.run("\(job(2)) train \(row.options) --quiet --run \(Shell.quoted(run))")
-      let history = try RunHistory(run: run)
+      let history = try RunHistory(run: run, warn: report)
       result.metric = history.lastEvaluation.flatMap { line in
         line.accuracy.map { ("accuracy", $0) } ?? line.loss.map { ("loss", $0) }
       }
