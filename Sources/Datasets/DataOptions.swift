@@ -48,6 +48,18 @@ package struct DataOptions: Codable, Sendable {
   package static func isTable(_ spec: String) -> Bool {
     spec.hasSuffix(".csv") || spec.hasSuffix(".csv.gz")
   }
+
+  /// Whether a `--data` argument names files or a folder.
+  package static func isPath(_ spec: String) -> Bool {
+    spec.contains("/") || isTable(spec) || [".txt", ".npy", ".npz"].contains(where: spec.hasSuffix)
+  }
+
+  /// The first file or folder of a `--data` argument that is not there.
+  package static func missingFile(of spec: String) -> String? {
+    guard isPath(spec) else { return nil }
+    let paths = spec.hasSuffix(".npy") ? spec.split(separator: ",").map(String.init) : [spec]
+    return paths.first { !exists($0) }
+  }
 }
 
 /// The source a `--data` argument names; files are opened only when it is described.

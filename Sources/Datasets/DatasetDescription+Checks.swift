@@ -52,6 +52,36 @@ extension DatasetDescription {
 }
 
 extension DatasetDescription {
+  /// What is not as it was in data that may lie elsewhere now; nil where it is the same. Data that
+  /// was read without its targets is compared without them.
+  package func change(since before: DatasetDescription) -> String? {
+    var expected = before
+    expected.name = name
+    if !hasTargets {
+      expected.hasTargets = false
+      (expected.target, expected.targetName) = (target, targetName)
+      expected.sourceBytes = sourceBytes
+    }
+    if self == expected { return nil }
+    var figures = DatasetPart.allCases.map {
+      ("\($0.rawValue) rows", expected.rows[$0] ?? 0, rows[$0] ?? 0)
+    }
+    figures.append(("bytes", expected.sourceBytes, sourceBytes))
+    let changes = figures.filter { $1 != $2 }.map { "\($0) \($1) → \($2)" }
+    return changes.isEmpty ? "its columns, classes or types" : changes.joined(separator: ", ")
+  }
+
+  /// Makes sure this is the data that a run was started on, wherever it lies now.
+  ///
+  /// - Throws: `Failure.badData`.
+  package func requireUnchanged(since before: DatasetDescription, remedy: String) throws {
+    guard let change = change(since: before) else { return }
+    throw Failure.badData(
+      "\(name): the data has changed since this run was started: \(change)", remedy: remedy)
+  }
+}
+
+extension DatasetDescription {
   /// For messages: `rows`, or `masked text by char`.
   private var sampleKind: String {
     text.map { "\($0.isMasked ? "masked " : "")text by \($0.tokenizer.rawValue)" } ?? "rows"

@@ -74,6 +74,7 @@ package struct TrainingJob {
     modelFile = try readModelFile(resumed: resumed, console: console)
     let asked = sources.configuration
     let (description, trainCount) = try group.agree {
+      try asked.requireDataFiles { sources.origins[$0] }
       let options = try asked.dataOptions(modelFile: modelFile)
       let description = try datasetSource(named: asked.data, options: options).describe()
       if resumed == nil { try sources.refuseIdle(for: description) }
@@ -119,7 +120,10 @@ package struct TrainingJob {
   ) throws -> LoadedData {
     let choice: LoadedData.StandardizationChoice =
       standardization.map { .stored($0) } ?? (configuration.standardize ? .compute : .none)
-    let options = try group.agree { try configuration.dataOptions(modelFile: modelFile) }
+    let options = try group.agree {
+      try configuration.requireDataFiles { sources.origins[$0] }
+      return try configuration.dataOptions(modelFile: modelFile)
+    }
     return try LoadedData(
       group: group, spec: configuration.data, options: options, split: configuration.split,
       standardize: choice)

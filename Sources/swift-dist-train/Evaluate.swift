@@ -7,11 +7,16 @@ import Training
 struct Evaluate: ParsableCommand, RankCommand {
   static let configuration = CommandConfiguration(
     abstract: "Loss and metrics of a trained model, the same on any number of ranks.",
-    discussion: "The run knows its data, preprocessing and class names: a copied folder works.")
+    discussion: """
+      The run knows its data, preprocessing and class names: a copied folder works where the data \
+      is found. Of other --data all rows are used, and called `data`, or those of an IDX folder's \
+      test set. The run's own data at another place is named with --data and --split.
+      """)
 
   @Argument(help: "A run's folder, or one checkpoint's.")
   var model: String
-  @Option(help: ArgumentHelp("Other data than the run's.", valueName: "name|path"))
+  @Option(
+    help: ArgumentHelp("Other data than the run's, or its new place.", valueName: "name|path"))
   var data: String?
   @Option(help: "test, val or train (default: test where there is one, else val).")
   var split: String?
@@ -53,7 +58,7 @@ struct Evaluate: ParsableCommand, RankCommand {
 /// The name of a split, or a usage failure.
 func parseSplit(_ text: String?) throws -> SplitName? {
   guard let text else { return nil }
-  guard let split = SplitName(rawValue: text) else {
+  guard let split = SplitName(rawValue: text), split != .data else {
     throw Failure.usage("split: '\(text)'", remedy: "Expected test, val or train.")
   }
   return split

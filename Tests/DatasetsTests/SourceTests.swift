@@ -77,6 +77,41 @@ import Testing
     expectFailure("missing: a", spec: folder.path + "/a.csv", options: options)
   }
 
+  @Test func `Data is the same elsewhere, and not with other rows`() throws {
+    let folder = try TemporaryFolder()
+    let options = DataOptions(target: "y")
+    func describe(_ name: String, _ options: DataOptions = options) throws -> DatasetDescription {
+      try datasetSource(named: "\(folder.path)/\(name)", options: options).describe()
+    }
+    try folder.write("a.csv", "a,y\n1,u\n2,v\n3,w\n")
+    let before = try describe("a.csv")
+    try folder.write("b.csv", "a,y\n1,u\n2,v\n3,w\n")
+    #expect(try describe("b.csv").change(since: before) == nil)
+    let unlabelled = DataOptions(target: "y", requireTarget: false, expected: before)
+    #expect(try describe("b.csv", unlabelled).change(since: before) == nil)
+    try folder.write("b.csv", "b,y\n1,u\n2,v\n3,w\n")
+    #expect(try describe("b.csv").change(since: before) == "its columns, classes or types")
+    try folder.write("b.csv", "a,y\n1,u\n2,v\n3,w\n4,w\n")
+    let more = try describe("b.csv")
+    #expect(more.change(since: before) == "train rows 3 → 4, bytes 16 → 20")
+    let refused = #expect(throws: Failure.self) {
+      try more.requireUnchanged(since: before, remedy: "Look.")
+    }
+    #expect(refused?.kind == .badData && refused?.remedy == "Look.")
+    try before.requireUnchanged(since: before, remedy: "")
+  }
+
+  @Test func `Which file is not there`() throws {
+    let folder = try TemporaryFolder()
+    let here = try folder.write("x.npy", "")
+    let none = folder.path + "/y.npy"
+    #expect(DataOptions.missingFile(of: "\(here),\(none)") == none)
+    #expect(DataOptions.missingFile(of: "none.csv.gz") == "none.csv.gz")
+    for spec in [here, folder.path, "digits", "synthetic-regression:features=3", "unknown"] {
+      #expect(DataOptions.missingFile(of: spec) == nil, "\(spec)")
+    }
+  }
+
   @Test func dataOfAnotherShape() throws {
     let expected = try Decoded("digits").description
     expectFailure(

@@ -118,8 +118,16 @@ extension Integration {
         ranks: 2, expecting: 0, ["evaluate", run.path, "--json", "--ema"])
       let line = try #require(try run.metrics("eval-ema").last?.line)
       #expect(evaluated.stdout.hasPrefix(line.replacing("eval-ema", with: "eval")), "\(evaluated)")
+      // The last checkpoint's mean is the result's.
+      let kept = try IntegrationTests.run(
+        ranks: 1, expecting: 0, ["evaluate", run.checkpoint(4), "--json", "--ema"])
+      #expect(kept.stdout == evaluated.stdout)
+      let earlier = try IntegrationTests.run(
+        ranks: 1, expecting: 0, ["evaluate", run.checkpoint(2), "--json", "--ema"])
+      #expect(earlier.stdout != evaluated.stdout)
+      let without = try train("without", steps: 1)
       try Refusal.expect([
-        Refusal(["evaluate", run.checkpoint(4), "--ema"], 64, "ema", "no running mean")
+        Refusal(["evaluate", without.path, "--ema"], 64, "ema", "no running mean")
       ])
     }
   }

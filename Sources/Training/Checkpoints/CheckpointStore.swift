@@ -149,6 +149,19 @@ package struct CheckpointStore: Sendable {
     try requireFinite(parameters, layout, from: path)
   }
 
+  /// Reads the running mean of the weights, which a checkpoint keeps beside the optimizer's state.
+  package static func loadAverage(
+    _ path: String, layout: ParameterLayout, into parameters: UnsafeMutablePointer<Float>
+  ) throws {
+    let file = try SafetensorsFile(path: path, followsLinks: false)
+    for entry in layout.entries {
+      try file.read(
+        "ema." + entry.parameter.name, shape: entry.parameter.shape,
+        into: parameters + entry.offset)
+    }
+    try requireFinite(parameters, layout, from: path)
+  }
+
   /// Reads weights by order, for a model whose names are others; checked as `loadWeights` does.
   /// - Returns: the name in the file of each parameter.
   package static func loadWeightsInOrder(

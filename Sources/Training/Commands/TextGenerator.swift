@@ -59,8 +59,7 @@ package struct TextGenerator {
       evaluation: [1])
     plans.allocate()
     parameters = AlignedBuffer(count: plans.layout.arenaCount)
-    try CheckpointStore.loadWeights(
-      model.weights, layout: plans.layout, into: parameters.pointer)
+    try model.load(into: parameters.pointer, plans.layout)
   }
 
   /// The bytes of the next token. Tokens beyond the model's window are forgotten.

@@ -15,6 +15,8 @@ package struct TrainedModel: Codable {
   package let path: String
   /// The weights: a run's `model.safetensors` where it has one, else the checkpoint's.
   package let weights: String
+  /// Whether they are the running mean in a checkpoint's `optimizer.safetensors`.
+  private let areAveraged: Bool
   package let state: CheckpointState
 
   /// - Parameter takesMean: the running mean of the weights, which a run with `--ema` has.
@@ -22,7 +24,9 @@ package struct TrainedModel: Codable {
   package init(path: String, takesMean: Bool = false, warn: (String) -> Void) throws {
     self.path = path
     guard access(path, F_OK) == 0 else {
-      throw Failure.badData("\(path): no such run or checkpoint")
+      throw Failure.badData(
+        "\(path): no such run or checkpoint",
+        remedy: "Name a run's folder, as runs/NAME, or a checkpoint's in it.")
     }
     let isCheckpoint = access(path + "/SHA256SUMS", F_OK) == 0
     guard isCheckpoint || !RunFolder(path).steps().isEmpty else {
@@ -40,13 +44,25 @@ package struct TrainedModel: Codable {
     if !isCheckpoint && access(result, F_OK) == 0 {
       try ResultSum.check(result)
       weights = result
-    } else if takesMean {
+      areAveraged = false
+      return
+    }
+    areAveraged = takesMean
+    weights = found.checkpoint.path + (takesMean ? "/optimizer" : "/model") + ".safetensors"
+    if takesMean && state.settings["ema"] == nil {
       throw Failure.usage(
         "ema: \(path) has no running mean of the weights",
-        remedy: "A run with --ema writes \(result) when it ends.")
-    } else {
-      weights = found.checkpoint.path + "/model.safetensors"
+        remedy: "A run with --ema keeps one; leave it out here.")
     }
+  }
+
+  /// - Throws: `Failure.badData`.
+  func load(
+    into parameters: UnsafeMutablePointer<Float>, _ layout: ParameterLayout
+  ) throws {
+    try areAveraged
+      ? CheckpointStore.loadAverage(weights, layout: layout, into: parameters)
+      : CheckpointStore.loadWeights(weights, layout: layout, into: parameters)
   }
 
   /// The step that made the weights: the best one's where a run's result was restored from it.
@@ -98,8 +114,10 @@ package final class ModelSession {
   /// Collective: every rank.
   /// - Parameters:
   ///   - spec: other data than the run's; all its rows are then used (an IDX folder's test set).
-  ///   - split: a split of the run's own data; by default the test set, else the validation split.
+  ///     With a `split` it may be the run's own, which has moved.
+  ///   - split: by default the test set, else the validation split.
   ///   - needsTargets: false where the data is only to be predicted.
+  /// - Throws: `Failure.badData` where the run's own data is no longer what it was trained on.
   package init(
     _ model: TrainedModel, group: RankGroup, data spec: String?, split: SplitName?,
     needsTargets: Bool
@@ -110,13 +128,27 @@ package final class ModelSession {
     let asked = spec.map(configuration.applied) ?? configuration
     group.watchdog.setLimits(.init(fixed: configuration.hangTimeout))
     group.own.enter(.loading)
+    let stored = model.state.dataset
+    let options = try group.agree {
+      try asked.requireDataFiles(naming: "data") { _ in spec == nil ? model.path : "--data" }
+      return try asked.dataOptions(requireTarget: needsTargets, expected: stored)
+    }
     let loaded = try LoadedData(
-      group: group, spec: asked.data,
-      options: asked.dataOptions(requireTarget: needsTargets, expected: model.state.dataset),
-      split: asked.split, standardize: model.state.standardization.map { .stored($0) } ?? .none)
+      group: group, spec: asked.data, options: options,
+      split: { found in
+        let hasMoved = split != nil && found.change(since: stored) == nil
+        return try (hasMoved ? configuration : asked).split(found)
+      }, standardize: model.state.standardization.map { .stored($0) } ?? .none)
     data = loaded
-    rows = try group.agree {
+    let chosen = try group.agree {
       try ModelSession.rows(of: loaded, split: split, isOwnData: spec == nil)
+    }
+    rows = chosen
+    if spec == nil {
+      try group.agree {
+        try ModelSession.requireUnchanged(
+          loaded.description, since: stored, rows: chosen, isSpeaker: group.isFirst)
+      }
     }
     let loss = try group.agree { try configuration.makeLoss(for: model.state.dataset) }
     assembler = BatchAssembler(data: loaded, loss: loss, seed: configuration.seed)
@@ -148,7 +180,7 @@ package final class ModelSession {
         topology: group.topology, tree: CanonicalTree(leafCount: 1, groupSize: 1), blocks: []),
       group: group, policy: policy)
     try group.onFirst {
-      try CheckpointStore.loadWeights(model.weights, layout: layout, into: arena.parameters)
+      try model.load(into: arena.parameters, layout)
     }
     try memory.fetchFromFirst()
   }
@@ -162,7 +194,7 @@ package final class ModelSession {
       case .test: [test]
       case .val: [.validation(data.split)]
       case .train: [.training(data.split)]
-      case nil: isOwnData ? [test, .validation(data.split)] : [test, .training(data.split)]
+      case .data, nil: isOwnData ? [test, .validation(data.split)] : [test, .all(data.dataset)]
       }
     guard let rows = candidates.first(where: { $0.count > 0 }) else {
       throw Failure.usage(
@@ -170,6 +202,23 @@ package final class ModelSession {
         remedy: "Name another --split, or other --data.")
     }
     return rows
+  }
+
+  /// Which rows were trained on and which held back depends on all of the data. A test set is
+  /// apart: as long as it has its rows, other changes are only told.
+  private static func requireUnchanged(
+    _ found: DatasetDescription, since stored: DatasetDescription, rows: EvaluationRows,
+    isSpeaker: Bool
+  ) throws {
+    guard rows.split == .test, found.rows[.test] == stored.rows[.test] else {
+      return try found.requireUnchanged(
+        since: stored,
+        remedy: "Bring the old files back, or use all of its rows with --data \(found.name).")
+    }
+    if isSpeaker, let change = found.change(since: stored) {
+      Console(mode: .off, isQuiet: false).logger.warning(
+        "\(found.name) has changed since the run was started: \(change)")
+    }
   }
 
   /// Loss and metrics, the same on every rank and for any number of them. Collective.

@@ -1,4 +1,6 @@
+import Basics
 package import Datasets
+import Glibc
 package import Optimizers
 
 extension RunConfiguration {
@@ -19,6 +21,26 @@ extension RunConfiguration {
       try options.readText(self, modelFile: modelFile)
     }
     return options
+  }
+
+  /// Makes sure that the data's files are there: a run remembers paths, and they may have moved.
+  /// - Parameters:
+  ///   - naming: the one option that can name another place; nil: each its own.
+  ///   - origin: where an option's value came from.
+  /// - Throws: `Failure.badData`.
+  func requireDataFiles(naming: String? = nil, origin: (String) -> String?) throws {
+    for (option, spec) in [("data", data), ("val-data", validationData), ("test-data", testData)] {
+      guard let path = spec.flatMap(DataOptions.missingFile) else { continue }
+      let place = getcwd(nil, 0).map { folder in
+        defer { free(folder) }
+        return "A relative path is looked up from \(String(cString: folder)). "
+      }
+      throw Failure.badData(
+        "\(option): \(path): no such folder or file"
+          + (origin(option).map { " (from \($0))" } ?? ""),
+        remedy: (path.hasPrefix("/") ? "" : place ?? "")
+          + "Name its place with --\(naming ?? option).")
+    }
   }
 
   /// The rows to learn from and those held back to choose by: of a text the last part, else a keyed

@@ -1,4 +1,5 @@
 import Basics
+import Datasets
 import Logging
 import Reports
 
@@ -19,14 +20,25 @@ struct SettingChange {
   /// The length of a run stretches its schedule; the limit of skipped steps ends it elsewhere.
   private static let warnedNames: Set<String> = ["epochs", "steps", "max-skipped"]
 
+  /// Files may lie elsewhere now; whether they are the same is for their content to say.
+  private static let pathNames: Set<String> = ["data", "val-data", "test-data"]
+
   static func all(from stored: RunConfiguration, to now: RunConfiguration) -> [SettingChange] {
     Setting.all.compactMap { setting in
       guard !RunConfiguration.placeSettings.contains(setting.name) else { return nil }
       let (before, after) = (setting.print(stored), setting.print(now))
       guard before != after else { return nil }
+      let isMoved =
+        pathNames.contains(setting.name)
+        && [before, after].allSatisfy { $0.map(DataOptions.isPath) ?? false }
       let kind: Kind =
-        !setting.isFreeOnResume
-        ? .refused : warnedNames.contains(setting.name) ? .warned : .allowed
+        if isMoved {
+          .allowed
+        } else if !setting.isFreeOnResume {
+          .refused
+        } else {
+          warnedNames.contains(setting.name) ? .warned : .allowed
+        }
       return SettingChange(
         kind: kind,
         text: "\(setting.name): the run was started with \(before ?? "nothing"), "

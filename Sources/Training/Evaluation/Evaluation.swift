@@ -1,7 +1,7 @@
 package import Reports
 
-/// A split as users and `metrics.jsonl` call it.
-package enum SplitName: String, Sendable, Codable, CaseIterable { case train, val, test }
+/// A split as users and `metrics.jsonl` call it; `data` is all of a data set that is not the run's.
+package enum SplitName: String, Sendable, Codable, CaseIterable { case train, val, test, data }
 
 /// What an evaluation found, over `count` samples. Figures that make no sense for the task are nil.
 package struct Evaluation: Sendable, Equatable {

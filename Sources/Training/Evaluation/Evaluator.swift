@@ -135,4 +135,9 @@ struct EvaluationRows {
   static func test(_ dataset: Dataset) -> EvaluationRows {
     EvaluationRows(split: .test, part: .test, count: dataset.rows(.test)) { $0 }
   }
+
+  /// Of data that no model of ours was trained on.
+  static func all(_ dataset: Dataset) -> EvaluationRows {
+    EvaluationRows(split: .data, part: .train, count: dataset.rows(.train)) { $0 }
+  }
 }
