@@ -103,6 +103,11 @@ void ck_install_signal_flag(void) {
   sigaction(SIGUSR1, &action, 0);
   sigaction(SIGUSR2, &action, 0);
   sigaction(SIGTERM, &action, 0);
+  // Who interrupts twice does not want to wait for a save. A job in the background stays deaf.
+  struct sigaction before;
+  sigaction(SIGINT, 0, &before);
+  action.sa_flags |= SA_RESETHAND;
+  if (before.sa_handler != SIG_IGN) sigaction(SIGINT, &action, 0);
   action.sa_handler = SIG_IGN;
   sigaction(SIGPIPE, &action, 0);
   sigaction(SIGXFSZ, &action, 0);

@@ -1,6 +1,8 @@
 import ArgumentParser
 import Basics
 import DataParallel
+// `stdout` is a variable to Swift, and nobody sets it.
+@preconcurrency import Glibc
 import Training
 
 struct Predict: ParsableCommand, RankCommand {
@@ -35,7 +37,12 @@ struct Predict: ParsableCommand, RankCommand {
   var temperature: Double?
   @Option(help: "Draw from the k likeliest tokens alone.")
   var topK: Int?
-  @Option(help: "Another seed draws other tokens (default 0).")
+  @Option(
+    help: "Another seed draws other tokens (default 0).",
+    transform: {
+      guard let seed = UInt64($0) else { throw ValidationError("Expected 0 … 2^64 − 1.") }
+      return seed
+    })
   var seed: UInt64?
 
   func run(on group: RankGroup) throws -> Int32 {
@@ -84,13 +91,17 @@ struct Predict: ParsableCommand, RankCommand {
     }
   }
 
-  /// Prints the prompt and its continuation.
+  /// Prints the prompt and its continuation, as it comes.
   private func generate(_ prompt: String, _ trained: TrainedModel) throws {
     let sampling = try TextGenerator.Sampling(
       temperature: temperature ?? 1, topK: topK, seed: seed ?? 0)
     var generator = try TextGenerator(trained, prompt: prompt)
-    var text = Array(prompt.utf8)
-    for _ in 0..<(tokens ?? 200) { text += try generator.next(sampling) }
-    print(String(decoding: text, as: UTF8.self))
+    func show(_ bytes: [UInt8]) {
+      fwrite(bytes, 1, bytes.count, stdout)
+      fflush(stdout)
+    }
+    show(Array(prompt.utf8))
+    for _ in 0..<(tokens ?? 200) { show(try generator.next(sampling)) }
+    print()
   }
 }

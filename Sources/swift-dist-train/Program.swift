@@ -13,6 +13,7 @@ struct Program {
         Job.run(job)
       } else {
         try command.run()
+        Job.exit(0)
       }
     } catch let failure as Failure {
       Job.leave(before: failure)

@@ -65,7 +65,7 @@ extension Integration {
     }
 
     /// Slurm without `B:` signals only some ranks; `scancel` sends TERM.
-    @Test(arguments: [(SIGUSR1, 2), (SIGTERM, 1), (SIGUSR2, 0)])
+    @Test(arguments: [(SIGUSR1, 2), (SIGTERM, 1), (SIGUSR2, 0), (SIGINT, 1)])
     func `A signal to one rank stops all`(signal: Int32, to rank: Int) throws {
       let run = folder.run("run")
       let job = try start(run)
@@ -73,6 +73,18 @@ extension Integration {
       let outcome = try job.finish(timeout: 10)
       #expect(outcome.code == 75, "\(outcome)")
       #expect(try run.metrics("end").last?.text("reason") == "signal")
+    }
+
+    /// The save that the first one asked for waits for a rank that is stopped.
+    @Test func `A second interrupt ends a rank`() throws {
+      let job = try start(folder.run("run"))
+      kill(try rank(2, of: job), SIGSTOP)
+      for _ in 0..<2 {
+        kill(try rank(0, of: job), SIGINT)
+        usleep(300_000)
+      }
+      let outcome = try job.finish(timeout: 20)
+      #expect(outcome.code == 128 + SIGINT, "\(outcome)")
     }
 
     @Test func `A stopped rank is named`() throws {

@@ -151,6 +151,17 @@ extension Integration {
       ])
     }
 
+    /// As under no mpirun, which answers for its own output.
+    @Test func `What cannot be printed is an error`() throws {
+      for arguments in [
+        ["evaluate", run.path], ["inspect", run.path], ["--print-config"], ["--help"],
+      ] {
+        let text = try Subject.tool(
+          ["sh", "-c", #""$0" "$@" 2>&1 >/dev/full; test $? = 73"#, Subject.path()] + arguments)
+        #expect(text.contains("standard output cannot be written"), "\(arguments): \(text)")
+      }
+    }
+
     @Test func `Inspection`() throws {
       for subject in [run.path, run.checkpoint(52)] {
         let outcome = try IntegrationTests.run(ranks: 1, expecting: 0, ["inspect", subject])
@@ -184,8 +195,10 @@ extension Integration {
       lines[2] = String(lines[2].dropLast(9))
       try lines.joined(separator: "\n").write(
         toFile: copy + "/metrics.jsonl", atomically: true, encoding: .utf8)
+      let passed = try IntegrationTests.run(ranks: 2, expecting: 0, ["inspect", copy])
+      #expect(passed.stderr.contains("1 line(s) are left out"), "\(passed)")
+      #expect(passed.stdout.contains("training (loss)"))
       try Refusal.expect([
-        Refusal(["inspect", copy], 65, "metrics.jsonl, line 3"),
         Refusal(["inspect", run.checkpoint(52), "--svg", picture], 65, "no run's metrics.jsonl"),
         Refusal(["inspect", run.path, "--svg", "/dev/null/x.svg"], 73, "/dev/null/x.svg"),
         Refusal(["inspect", run.path, "--schedule", "cosine"], 64, "schedule", run.path),

@@ -45,8 +45,8 @@ uint64_t ck_load_acquire(const uint64_t *place);
 /// that did, 0 for all others.
 int ck_claim(uint32_t *place, uint32_t value);
 
-/// Installs a handler for SIGUSR1, SIGUSR2 and SIGTERM that sets one flag; ignores SIGPIPE and
-/// SIGXFSZ, whose errors come back from write(2) instead.
+/// Installs a handler for SIGUSR1, SIGUSR2, SIGTERM and SIGINT that sets one flag; a second SIGINT
+/// ends the process. Ignores SIGPIPE and SIGXFSZ, whose errors come back from write(2) instead.
 void ck_install_signal_flag(void);
 
 /// The number of the first such signal since the start, or 0.

@@ -1,13 +1,14 @@
 package import Basics
 import CKernels
 package import DataParallel
-import Glibc
+// `stdout` is a variable to Swift, and nobody sets it.
+@preconcurrency import Glibc
 import MPI
 import Reports
 
 /// A subcommand that every rank runs.
 package protocol RankCommand {
-  /// Whether SIGUSR1, SIGUSR2 and SIGTERM ask it to save, instead of ending it.
+  /// Whether SIGUSR1, SIGUSR2, SIGTERM and a first SIGINT ask it to save, instead of ending it.
   static var savesOnSignals: Bool { get }
   /// Seconds without progress after which the job ends; nil: by phase and the length of a step.
   var hangTimeout: Double? { get }
@@ -96,7 +97,16 @@ package enum Job {
     exit(failure.kind.rawValue)
   }
 
+  /// Ends the process; with 73 where all went well but what it printed could not be written.
   package static func exit(_ code: Int32) -> Never {
+    let isFlushed = fflush(stdout) == 0
+    let reason = isFlushed ? "" : ": " + String(cString: strerror(errno))
+    var code = code
+    if code == 0 && (!isFlushed || ferror(stdout) != 0) {
+      let failure = Failure.cannotWrite("standard output cannot be written\(reason)")
+      report(failure)
+      code = failure.kind.rawValue
+    }
     fflush(nil)
     Glibc.exit(code)
   }
