@@ -14,7 +14,8 @@ extension TrainingJob {
   func build(_ run: SettledRun, console: Console, purpose: Purpose) throws -> PreparedRun {
     let plan = try makePlan(run)
     plan.plans.allocate()
-    let (memory, meetings) = try makeMemory(plan, console: console)
+    let (memory, meetings) = try makeMemory(
+      plan, threads: run.configuration.threads ?? 1, console: console)
     var run = run
     let folder = purpose == .train ? try openFolder(&run, console: console) : RunFolder("(none)")
     do {
@@ -57,10 +58,12 @@ extension TrainingJob {
   }
 
   private func makeMemory(
-    _ plan: RunPlan, console: Console
+    _ plan: RunPlan, threads: Int, console: Console
   ) throws -> (RunMemory, StepMeetings) {
     let affinity = try Affinity(group)
-    if group.node.rank == 0, let advice = affinity.advice {
+    if group.node.rank == 0,
+      let advice = affinity.advice ?? affinity.advice(threads: threads)
+    {
       console.logger.warning("\(group.hosts[group.nodeIndex]): \(advice)")
     }
     let policy = WaitPolicy(group: group, cores: affinity.nodeCores)
@@ -175,7 +178,8 @@ extension TrainingJob {
     let (configuration, data, store) = (run.configuration, run.data, parts.store)
     var recorder: Recorder?
     try group.onFirst {
-      let metrics = try MetricsFile(path: store.folder.metrics, continuingAfter: run.firstStep)
+      let metrics = try MetricsFile(
+        path: store.folder.metrics, continuingAfter: run.firstStep, console: console)
       let journal = Journal(
         console: console, metrics: metrics, configuration: configuration,
         totalSteps: configuration.totalSteps(trainCount: run.trainCount),

@@ -52,6 +52,15 @@ extension TrainingJob {
           "stop-after \(last): nothing is trained, the checkpoint is of step \(run.firstStep)")
       }
     }
+    let total = configuration.totalSteps(trainCount: trainCount)
+    if run.firstStep > total {
+      console.logger.warning(
+        "the run is to end at step \(total), and \(run.firstStep) are done: nothing is trained")
+    }
+    let bucket = configuration.bucketMebibytes
+    if bucket != RunConfiguration().bucketMebibytes && group.nodeCount == 1 {
+      console.line("bucket-mb \(bucket) has no effect: on one host no gradient is sent")
+    }
     if case .samples(let count) = configuration.batchSize, count > trainCount {
       console.line("batch size \(count) clamped to the \(trainCount) training samples")
     }
@@ -164,12 +173,8 @@ extension TrainingJob {
   /// A resume must find the data it was started on: other rows are another split and other steps.
   func compareData(_ found: DatasetDescription, with resumed: Resumed) throws {
     try group.agree {
-      let before = resumed.state.dataset
-      guard found != before else { return }
-      throw Failure.badData(
-        "\(found.name): the data has changed since this run was started: rows "
-          + "\(before.rows[.train] ?? 0) → \(found.rows[.train] ?? 0), bytes "
-          + "\(before.sourceBytes) → \(found.sourceBytes)",
+      try found.requireUnchanged(
+        since: resumed.state.dataset,
         remedy: "Bring the old files back, or start a new run with --init-weights.")
     }
   }

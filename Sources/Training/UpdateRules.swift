@@ -1,3 +1,4 @@
+import Basics
 import DataParallel
 package import Graph
 package import Optimizers
@@ -45,6 +46,11 @@ package struct UpdateRules: Sendable {
       // No optimizer moves a running statistic: it follows the batches.
       if parameter.statistic != nil { result = Entry(isFrozen: true) }
       return result
+    }
+    guard entries.isEmpty || entries.contains(where: { !$0.isFrozen }) else {
+      throw Failure.usage(
+        "freeze: all parameters are frozen, nothing is left to train",
+        remedy: "Leave some out of --freeze and --param-group.")
     }
     penalty = configuration.penalty
     clipping = configuration.clipping

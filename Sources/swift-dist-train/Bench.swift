@@ -29,6 +29,9 @@ struct BenchStep: ParsableCommand, RankCommand {
   @Flag(help: "Also print what each operation took.") var operations = false
 
   func run(on group: RankGroup) throws -> Int32 {
+    try group.agree {
+      try options.refuse(["run", "early-stopping", "stop-after", "time-limit"], by: "bench step")
+    }
     let result = try StepBenchmark(
       group: group, flags: options.given, configurationFile: options.config, profiles: operations)
     if group.isFirst {
@@ -51,6 +54,10 @@ struct BenchData: ParsableCommand, RankCommand {
   @OptionGroup var options: TrainOptions
 
   func run(on group: RankGroup) throws -> Int32 {
+    try group.agree {
+      try options.refuse(
+        ["lr", "run", "early-stopping", "stop-after", "time-limit"], by: "bench data")
+    }
     let line = try DataBenchmark.run(
       group: group, flags: options.given, configurationFile: options.config)
     if group.isFirst { print(line) }

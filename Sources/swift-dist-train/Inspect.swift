@@ -49,6 +49,9 @@ struct Inspect: ParsableCommand {
           remedy: "Give one of the two; a --schedule is drawn where no model is named.")
         flags["model"] = subject
       }
+      try refuse(
+        ["run", "resume"].filter { flags[$0] != nil }, "a model is looked at, not a run",
+        remedy: "Leave it out, or name the run's folder in the model's place.")
       if svg != nil { throw Failure.usage("svg: there is no run and no --schedule to draw") }
       let ranks = ranks ?? 1
       guard (1...65536).contains(ranks) else {

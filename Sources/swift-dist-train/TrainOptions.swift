@@ -1,4 +1,5 @@
 import ArgumentParser
+import Basics
 import Training
 
 /// The options of `train`. Each is read by the setting of the same name (`Setting`), from here or
@@ -130,11 +131,11 @@ struct TrainOptions: ParsableArguments {
       """
       constant, linear:start=1,end=0, exponential:gamma=0.95, exponential-decay:rate=0.01, \
       step:size=30ep,gamma=0.1, multistep:at=30ep+60ep,gamma=0.1, polynomial:power=1, \
-      inverse-time:rate=0.01, inverse-sqrt:warmup=100st, cosine:min=0, \
-      cosine-warm-restarts:t0=100st,mult=1,min=0, exponential-warm-restarts:period=100st,gamma=0.95, \
-      one-cycle:pct=0.3,div=25,final-div=1e4 (momentum moves too), cyclic:up=100st,down=100st,min=0, \
-      wsd:decay=20%,end=0, reduce-on-plateau:factor=0.1,patience=10,threshold=1e-4,cooldown=0,min=0; \
-      unit=epoch counts epochs. A sequence: 'constant:for=10ep;cosine'.
+      inverse-time:rate=0.01, inverse-sqrt:warmup=100st, cosine:min=RATE, \
+      cosine-warm-restarts:t0=100st,mult=1,min=RATE, exponential-warm-restarts:period=100st,gamma=0.95, \
+      one-cycle:pct=0.3,div=25,final-div=1e4 (momentum moves too), cyclic:up=100st,down=100st,min=RATE, \
+      wsd:decay=20%,end=0, reduce-on-plateau:factor=0.1,patience=10,threshold=1e-4,cooldown=0,min=RATE; \
+      RATE is 0 by default and at most --lr. unit=epoch counts epochs. A sequence: 'constant:for=10ep;cosine'.
       """, valueName: "name[:key=value,…]"))
   var schedule: String?
   @Option(
@@ -290,6 +291,17 @@ struct TrainOptions: ParsableArguments {
   var hangTimeout: String?
   @Option(help: "Refuse to start with another number of ranks.")
   var expectRanks: String?
+
+  /// Refuses options on the command line that `command`, which takes those of `train`, has no use
+  /// for. A file may hold them: it may be a run's.
+  /// - Throws: `Failure.usage`.
+  func refuse(_ names: [String], by command: String) throws {
+    let idle = names.filter { given[$0] != nil }
+    if !idle.isEmpty {
+      throw Failure.usage(
+        "\(idle.joined(separator: ", ")): \(command) has no use for it", remedy: "Leave it out.")
+    }
+  }
 
   /// What was given on the command line, by setting name.
   ///

@@ -39,6 +39,12 @@ extension Integration {
         Refusal(["--init-order"], 64, "init-order", "--init-weights"),
         Refusal(["--patience", "5"], 64, "patience", "--early-stopping"),
         Refusal(["--start-from", "zzz"], 64, "start-from", "'zzz'", "100st"),
+        Refusal(["--early-stopping", "--start-from", "30ep"], 64, "start-from", "780", "520"),
+        Refusal(["bench", "step", "--time-limit", "1h", "--run", "x"], 64, "run, time-limit"),
+        Refusal(["bench", "data", "--lr", "1"], 64, "lr: bench data"),
+        Refusal(["inspect", "mlp:8", "--resume", "latest"], 64, "resume", "the run's folder"),
+        Refusal(["predict", "x", "--prompt", "a", "--seed", "-1"], 64, "'-1'", "0 … 2^64 − 1"),
+        Refusal(["evaluate", folder.file("nope")], 65, "no such run", "Name a run's folder"),
         Refusal(["--checkpoint-every", "foo"], 64, "'foo'", "500st, 1ep or 10min"),
         Refusal(["--eval-every", "10min"], 64, "eval-every", "'10min'", "500st or 1ep"),
         Refusal(["--expect-ranks", "4"], 64, "expect-ranks", "4", "3"),
@@ -165,6 +171,9 @@ extension Integration {
       let run = folder.run("run")
       try IntegrationTests.run(ranks: 2, expecting: 0, ["--epochs", "1"] + run.option)
       let before = try run.checkpointDigests()
+      let ended = folder.run("ended")
+      try Subject.tool("cp", "-a", run.path, ended.path)
+      try Subject.tool("rm", "-r", ended.path + "/checkpoints")
       let file = try folder.write("file", "")
       try Subject.tool("mkdir", folder.file("other"))
       try folder.write("other/notes.txt", "mine")
@@ -173,6 +182,7 @@ extension Integration {
       try folder.write("stopped/config.yaml", "")
       try Refusal.expect([
         Refusal(["--run", folder.file("other"), "--resume", "auto"], 64, "exists"),
+        Refusal(ended.option + ["--resume", "auto"], 64, "has a result", "no checkpoint"),
         Refusal(["--run", folder.file("other")], 64, "exists", "name another"),
         // Neither may send the user to the other.
         Refusal(stopped.option, 64, "exists", "no checkpoint", "delete"),

@@ -78,6 +78,19 @@ extension Integration {
       }
     }
 
+    @Test func `More threads than cores are told`() throws {
+      let folder = try TemporaryFolder()
+      for threads in [1, 2] {
+        let outcome = try IntegrationTests.run(
+          ranks: 2, expecting: 0,
+          ["--steps", "2", "--threads", "\(threads)"] + folder.run("\(threads)").option,
+          prefix: ["taskset", "-c", "0"])
+        let isTold = outcome.stderr.contains("2 rank(s) of 2 threads share 1 core(s)")
+        #expect(isTold == (threads == 2), "\(outcome)")
+        #expect(outcome.stderr.contains("use --threads 1") == (threads == 2), "\(outcome)")
+      }
+    }
+
     @Test func `The measurement of a step`() throws {
       let folder = try TemporaryFolder()
       let outcome = try IntegrationTests.run(

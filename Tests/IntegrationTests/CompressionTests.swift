@@ -82,7 +82,7 @@ extension Integration {
       let plain = folder.run("plain")
       let recipe = Self.recipe.filter { $0 != "--quiet" }
       try IntegrationTests.run(ranks: 2, expecting: 0, recipe + plain.option)
-      for (option, value) in [("compress", "bf16"), ("reduction", "fast")] {
+      for (option, value) in [("compress", "bf16"), ("reduction", "fast"), ("bucket-mb", "9")] {
         let run = folder.run(option)
         let outcome = try IntegrationTests.run(
           ranks: 2, expecting: 0, recipe + run.option + ["--\(option)", value])

@@ -90,6 +90,10 @@ extension Integration {
         (recipe + ["--stop-after", "20"], 75, nil),
         (behind, 75, "nothing is trained, the checkpoint is of step 20"),
         (["--resume", "latest", "--quiet", "--stop-after", "27"] + run.option, 0, "at step 26"),
+        (
+          ["--resume", "latest", "--quiet", "--steps", "9"] + run.option, 0,
+          "to end at step 9, and 26 are done: nothing is trained"
+        ),
       ] as [([String], Int32, String?)] {
         let outcome = try IntegrationTests.run(ranks: 2, expecting: code, options)
         #expect(words.map(outcome.stderr.contains) ?? outcome.messages.isEmpty, "\(outcome)")

@@ -196,6 +196,7 @@ import Testing
     "", "cosin", ";", "cosine;", "constant;cosine", "constant:for=0;cosine", "constant:for=5",
     "constant:for=100;cosine", "constant:for=60;linear:for=40;cosine", "constant:for=x;cosine",
     "reduce-on-plateau:for=5;cosine", "cosine:", "cosine:min", "cosine:min=x", "cosine:min=-1",
+    "cosine:min=0.2", "cyclic:up=5,min=2", "reduce-on-plateau:min=0.11",
     "cosine:min=nan", "cosine:max=1", "cosine:min=0,min=0", "cosine:unit=day", "linear:end=-1",
     "linear:end=inf", "linear:start=-1", "exponential:gamma=0", "exponential:gamma=1.1",
     "exponential-decay:rate=-1", "step", "step:size=0", "step:size=5,gamma=0", "multistep",

@@ -32,6 +32,16 @@ import Training
       Case(name: "init", value: "he", usual: nil, idle: ["init-weights": "x.safetensors"]),
       Case(
         name: "init-order", value: "true", usual: "false", used: ["init-weights": "x.safetensors"]),
+      Case(name: "eval-every", value: "5st", usual: "1ep", idle: ["val-fraction": "0"]),
+      Case(name: "eval-batch", value: "9", usual: nil, idle: ["val-fraction": "0"]),
+      Case(name: "keep-best", value: "2", usual: "1", idle: ["val-fraction": "0"]),
+      Case(
+        name: "monitor", value: "val-accuracy", usual: "val-loss", idle: ["val-fraction": "0"]),
+      Case(name: "decay-exclude", value: "bias", usual: nil, used: ["weight-decay": "0.1"]),
+      Case(name: "decay-exclude", value: "norm", usual: nil, used: ["optimizer": "adamw"]),
+      Case(
+        name: "decay-exclude", value: "norm", usual: nil,
+        idle: ["optimizer": "adamw", "weight-decay": "0"], used: ["model": "gpt"]),
       Case(name: "target", value: "y", usual: nil, used: ["data": "x.csv.gz"]),
       Case(name: "target", value: "y", usual: nil, used: ["test-data": "x.csv"]),
     ]
@@ -69,6 +79,14 @@ import Training
     #expect(try refusal(["tokenizer": "byte"])?.message.hasPrefix("tokenizer: ") == true)
     #expect(try refusal(["tokenizer": "byte"], for: text) == nil)
     #expect(try refusal(["tokenizer": "char"]) == nil)
+  }
+
+  @Test func `Test data is evaluated in chunks`() throws {
+    var tested = digits
+    tested.rows[.test] = 5
+    let given = ["val-fraction": "0", "eval-batch": "9"]
+    #expect(try refusal(given)?.message.hasPrefix("eval-batch: ") == true)
+    #expect(try refusal(given, for: tested) == nil)
   }
 
   /// `config.yaml` of a run holds a value of every setting.

@@ -18,6 +18,19 @@ import Training
       failure { _ = try RunLock(folder: folder.path, patienceSeconds: 0) } == nil, "given back")
   }
 
+  /// Who starts the same new run twice is not told to delete the one under way.
+  @Test func aLiveRunIsNotToBeDeleted() throws {
+    let folder = try TemporaryFolder()
+    var second = RunFolder(folder.path)
+    do {
+      let lock = try RunLock(folder: folder.path)
+      let refused = failure { try second.create() }
+      #expect(refused?.message.contains("is being written by process \(getpid())") == true)
+      withExtendedLifetime(lock) {}
+    }
+    #expect(failure { try second.create() }?.message == "run: \(folder.path) exists")
+  }
+
   @Test func jobEnd() throws {
     #expect(JobEnd.parse("90s") == 90 && JobEnd.parse("1.5min") == 90 && JobEnd.parse("2h") == 7200)
     func end(_ limit: Double?, slurm: String?) -> Double? {

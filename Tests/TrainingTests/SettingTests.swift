@@ -127,6 +127,13 @@ import Training
     #expect(failure?.kind == .usage && failure?.message.hasPrefix("\(name): 'weight'") == true)
   }
 
+  @Test(arguments: ["warmup", "start-from"]) func refusesMoreThanTheWholeRun(_ name: String) throws
+  {
+    let failure = failure { _ = try configuration([name: "100.5%"]) }
+    #expect(failure?.kind == .usage && failure?.message.hasPrefix("\(name): '100.5%'") == true)
+    _ = try configuration([name: "100%"])
+  }
+
   @Test(arguments: ["learning-rate", "LR", "", "lr "]) func unknownNames(_ name: String) {
     var sources = ConfigurationSources()
     let failure = failure { try sources.apply(name, "1", from: "a test") }

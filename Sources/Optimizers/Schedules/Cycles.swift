@@ -7,7 +7,7 @@ import Glibc
 struct Cosine: ScheduleShape {
   static let name = "cosine"
   let floor: Double
-  init(_ keys: inout ScheduleKeys) throws { floor = try keys.rate("min") }
+  init(_ keys: inout ScheduleKeys) throws { floor = try keys.floor("min") }
 
   func rate(_ t: Double, of total: Double, base: Double) -> Double {
     alongCosine(from: base, to: floor, min(t, total) / total)
@@ -25,7 +25,7 @@ struct CosineWarmRestarts: ScheduleShape {
   init(_ keys: inout ScheduleKeys) throws {
     period = try keys.period("t0")
     multiplier = try keys.number("mult", default: 1, in: "1 or more, finite") { $0 >= 1 }
-    floor = try keys.rate("min")
+    floor = try keys.floor("min")
   }
 
   func rate(_ t: Double, of total: Double, base: Double) -> Double {
@@ -115,7 +115,7 @@ struct Cyclic: ScheduleShape {
   init(_ keys: inout ScheduleKeys) throws {
     up = try keys.period("up")
     down = try keys.optionalPeriod("down") ?? up
-    floor = try keys.rate("min")
+    floor = try keys.floor("min")
   }
 
   func rate(_ t: Double, of total: Double, base: Double) -> Double {

@@ -17,7 +17,7 @@ struct Linear: ScheduleShape {
 
   init(_ keys: inout ScheduleKeys) throws {
     start = try keys.number("start", default: 1, in: "0 or more, finite") { $0 >= 0 }
-    end = try keys.rate("end")
+    end = try keys.number("end", default: 0, in: "0 or more, finite") { $0 >= 0 }
   }
 
   func rate(_ t: Double, of total: Double, base: Double) -> Double {

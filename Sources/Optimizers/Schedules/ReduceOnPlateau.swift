@@ -21,7 +21,7 @@ package struct ReduceOnPlateau: ScheduleShape {
       $0 >= 0 && $0 < 1
     }
     cooldown = try keys.count("cooldown", default: 0)
-    minimum = try keys.rate("min")
+    minimum = try keys.floor("min")
   }
 
   package func rate(_ t: Double, of total: Double, base: Double) -> Double { base }

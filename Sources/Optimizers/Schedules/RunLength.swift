@@ -16,7 +16,8 @@ package struct RunLength: Sendable, Equatable {
   package init?(_ text: String) {
     let unit = [Unit.steps, .epochs, .percent].first { text.hasSuffix($0.rawValue) }
     let number = unit.map { String(text.dropLast($0.rawValue.count)) } ?? text
-    guard let amount = Double(number), amount >= 0, amount <= 1e12 else { return nil }
+    guard let amount = Double(number), amount >= 0, amount <= (unit == .percent ? 100 : 1e12)
+    else { return nil }
     self.amount = amount
     self.unit = unit ?? .steps
   }

@@ -24,7 +24,7 @@ extension Schedule {
     for (index, text) in texts.enumerated() {
       var keys = try ScheduleKeys(
         NamedOptions(parsing: text, option: "schedule"), stepsPerEpoch: stepsPerEpoch,
-        totalSteps: totalSteps)
+        totalSteps: totalSteps, baseRate: baseRate)
       let shape = try Schedule.shape(&keys)
       let isLast = index == texts.count - 1
       let length = try keys.length()

@@ -38,12 +38,15 @@ package struct ScheduleKeys {
   let stepsPerUnit: Int
   private let stepsPerEpoch: Int
   private let totalSteps: Int
+  /// lr₀.
+  private let baseRate: Double
 
   var title: String { options.title }
   var name: String { options.name }
 
-  init(_ options: NamedOptions, stepsPerEpoch: Int, totalSteps: Int) throws {
+  init(_ options: NamedOptions, stepsPerEpoch: Int, totalSteps: Int, baseRate: Double) throws {
     self.options = options
+    self.baseRate = baseRate
     self.stepsPerEpoch = stepsPerEpoch
     self.totalSteps = totalSteps
     switch self.options.take("unit") ?? "step" {
@@ -68,9 +71,11 @@ package struct ScheduleKeys {
     try number("gamma", default: standard, in: "0 < gamma ≤ 1") { $0 > 0 && $0 <= 1 }
   }
 
-  /// A rate of 0 or more.
-  mutating func rate(_ key: String) throws -> Double {
-    try number(key, default: 0, in: "0 or more, finite") { $0 >= 0 }
+  /// The rate that a shape falls to: 0 … lr₀. Above, it would rise, which is not meant by a factor
+  /// in place of a rate.
+  mutating func floor(_ key: String) throws -> Double {
+    let base = baseRate
+    return try number(key, default: 0, in: "a rate from 0 to lr, \(base)") { $0 >= 0 && $0 <= base }
   }
 
   mutating func flag(_ key: String, default standard: Bool) throws -> Bool {

@@ -68,6 +68,10 @@ package struct RunFolder: Sendable {
   /// - Throws: `Failure.usage` where it exists, `Failure.cannotWrite` where it cannot be made.
   package mutating func create() throws {
     guard access(path, F_OK) != 0 else {
+      // Of a run that is under way its job is told: nobody is to delete it.
+      if access(path + "/.lock", R_OK | W_OK) == 0 {
+        _ = try RunLock(folder: path, patienceSeconds: 0)
+      }
       throw Failure.usage(
         "run: \(path) exists",
         remedy: steps().isEmpty

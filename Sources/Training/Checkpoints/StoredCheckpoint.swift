@@ -64,7 +64,14 @@ package struct StoredCheckpoint {
         throw Failure.usage("resume: \(request) needs the run's folder", remedy: "Add --run DIR.")
       }
       let folder = RunFolder(run)
-      if request == "auto" && folder.steps().isEmpty { return nil }
+      if request == "auto" && folder.steps().isEmpty {
+        guard access(folder.model, F_OK) != 0 else {
+          throw Failure.usage(
+            "resume: \(run) has a result, which a fresh start would overwrite",
+            remedy: folder.withoutCheckpoint)
+        }
+        return nil
+      }
       let link = request == "best" ? "best" : "latest"
       return (try firstWhole(candidates(link, in: folder), of: folder, warn: warn), folder)
     default:

@@ -1,4 +1,5 @@
 import Datasets
+import Optimizers
 
 /// Settings that do nothing without another one, beside another one, or with some data.
 ///
@@ -34,6 +35,25 @@ struct IdleSettings {
         problem: "not together with val-data, which is validated on",
         remedy: "Give one of the two."),
       IdleSettings(
+        names: ["eval-every", "keep-best", "monitor"],
+        areUsed: { $0.hasValidation(in: $1) },
+        problem: "there is no validation data",
+        remedy: "Set --val-fraction or --val-data, or leave it out."),
+      IdleSettings(
+        names: ["eval-batch"],
+        areUsed: { $0.hasValidation(in: $1) || $1.rows[.test] ?? 0 > 0 },
+        problem: "there is no validation or test data",
+        remedy: "Set --val-fraction, --val-data or --test-data, or leave it out."),
+      IdleSettings(
+        names: ["decay-exclude"],
+        areUsed: { configuration, description in
+          let name = configuration.optimizerName(for: description)
+          let rule = try? OptimizerRegistry.make(name, configuration.hyperParameters)
+          return rule?.weightDecay != 0
+        },
+        problem: "the optimizer has no weight decay",
+        remedy: "Set --weight-decay, or leave it out."),
+      IdleSettings(
         names: ["init"], areUsed: { configuration, _ in configuration.initWeights == nil },
         problem: "not together with init-weights, which sets every weight",
         remedy: "Give one of the two."),
@@ -52,5 +72,12 @@ struct IdleSettings {
         problem: "the data is no CSV table, whose columns have names",
         remedy: "Leave it out."),
     ]
+  }
+}
+
+extension RunConfiguration {
+  /// A share that cannot be taken is refused where it is.
+  fileprivate func hasValidation(in description: DatasetDescription) -> Bool {
+    (try? split(description).validationCount) != 0
   }
 }

@@ -31,10 +31,8 @@ extension RunConfiguration {
       throw Failure.usage("monitor: val-accuracy needs a classification")
     }
     let isDigits = data == "digits"
-    result.model = model ?? (isDigits ? "mlp:64" : description.defaultModel)
-    // The perceptron rule: every error moves the weights by the sample itself.
-    result.optimizer =
-      optimizer ?? (isPerceptron ? "sgd" : Zoo.isTransformer(result.model ?? "") ? "adamw" : "adam")
+    result.model = modelName(for: description)
+    result.optimizer = optimizerName(for: description)
     if standardize && description.text != nil {
       throw Failure.usage("standardize: a text has no numbers to standardize")
     }
@@ -89,6 +87,20 @@ extension RunConfiguration {
     return result
   }
 
+  /// The model asked for, or the one that suits the data.
+  private func modelName(for description: DatasetDescription) -> String {
+    model ?? (data == "digits" ? "mlp:64" : description.defaultModel)
+  }
+
+  /// The optimizer asked for, or the one that suits the model.
+  func optimizerName(for description: DatasetDescription) -> String {
+    if let optimizer { return optimizer }
+    let model = modelName(for: description)
+    // The perceptron rule: every error moves the weights by the sample itself.
+    if model == "perceptron" { return "sgd" }
+    return Zoo.isTransformer(model) ? "adamw" : "adam"
+  }
+
   /// The loss, fitted to what the data gives it to compare with.
   package func makeLoss(for description: DatasetDescription) throws -> Loss {
     let targets: Loss.Targets =
@@ -113,6 +125,11 @@ extension RunConfiguration {
     if let startFrom {
       settings.startStep = try RunLength(startFrom, option: "start-from").steps(
         stepsPerEpoch: stepsPerEpoch, totalSteps: totalSteps)
+      guard settings.startStep <= totalSteps else {
+        throw Failure.usage(
+          "start-from: step \(settings.startStep) is never reached, the run ends at \(totalSteps)",
+          remedy: "Start earlier or train longer.")
+      }
     }
     settings.goal = stoppingThreshold
     settings.limit = divergenceThreshold

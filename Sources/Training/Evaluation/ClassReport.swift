@@ -31,7 +31,9 @@ package struct ClassReport: Sendable, Equatable {
 
   init(of data: DatasetDescription, k: Int) throws {
     guard case .classes(let names) = data.target else {
-      throw Failure.usage("per-class: the targets of \(data.name) are no classes")
+      throw Failure.usage(
+        "per-class, top-k, csv: the targets of \(data.name) are no classes",
+        remedy: "Leave them out.")
     }
     try self.init(names: names, k: k)
   }

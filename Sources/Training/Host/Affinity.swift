@@ -41,6 +41,16 @@ package struct Affinity: Sendable {
     return nil
   }
 
+  /// What is wrong with threads that outnumber the cores, with the remedy: they wait for each other
+  /// by spinning, and a step takes many times as long. Ranks of one thread only share the cores.
+  package func advice(threads: Int) -> String? {
+    guard threads > 1, threads * ranks > nodeCores else { return nil }
+    let best = max(1, nodeCores / ranks)
+    return
+      "\(ranks) rank(s) of \(threads) threads share \(nodeCores) core(s), which makes each step "
+      + "many times as long: use --threads \(best), or fewer ranks"
+  }
+
   /// Collective: every rank of the node.
   package init(_ group: RankGroup) throws {
     let words = 16
