@@ -96,7 +96,7 @@ import Training
     let folder = try TemporaryFolder()
     func line(_ step: Int) -> String { #"{"kind":"step","step":\#(step),"loss":\#(step).5}"# }
     for (between, warned) in [("", []), (#"{"kind":"st"# + "\n\n", ["2 line(s)", "line 2"])] {
-      try folder.write(
+      _ = try folder.write(
         "metrics.jsonl", "\(line(1))\n\(between)\(line(2))\n\(line(3).dropLast())".utf8)
       var warnings: [String] = []
       let history = try RunHistory(run: folder.path, warn: { warnings.append($0) })
