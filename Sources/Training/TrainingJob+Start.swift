@@ -193,7 +193,7 @@ extension TrainingJob {
       let temporary = folder.path + "/.config.new"
       var file = try FileWriter(path: temporary)
       for line in Version.lines { try file.write("# \(line)\n") }
-      try file.write(ConfigurationSources.yaml(of: configuration.withoutPlace))
+      try file.write(ConfigurationSources.yaml(of: configuration, Setting.stored))
       try file.finish()
       let path = folder.path + "/config.yaml"
       if rename(temporary, path) != 0 { throw systemFailure(path) }
