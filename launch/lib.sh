@@ -116,13 +116,13 @@ quietly() {
 }
 
 # build_program: the release program, needing no Swift libraries where it runs. `build_options`
-# are further options of swift build.
+# are further options of swift build. A cached manifest would name the commit of an earlier build.
 build_options=()
 build_program() {
   local begin=$SECONDS
   note "building $product (the first time takes minutes)"
   (cd -- "$root" && quietly swift build -c release --static-swift-stdlib --product "$product" \
-    "${build_options[@]}") ||
+    --manifest-cache none "${build_options[@]}") ||
     die $? "the build failed"
   note "built in $((SECONDS - begin)) s"
 }

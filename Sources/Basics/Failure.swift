@@ -38,6 +38,10 @@ package struct Failure: Error, Sendable, Equatable, CustomStringConvertible {
     Failure(.cannotWrite, message, remedy: remedy)
   }
 
+  package static func diverged(_ message: String, remedy: String = "") -> Failure {
+    Failure(.diverged, message, remedy: remedy)
+  }
+
   package static func internalError(_ message: String, remedy: String = "") -> Failure {
     Failure(.internalError, message, remedy: remedy)
   }

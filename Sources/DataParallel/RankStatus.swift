@@ -57,10 +57,11 @@ package struct RankStatus: BitwiseCopyable, Sendable {
   package var pastComputeNanoseconds: UInt64 = 0
   package var pastWaitNanoseconds: UInt64 = 0
   /// Of a host that trains alone, by its first rank at the end of a round: non-finite steps in a
-  /// row, and updates made.
+  /// row, updates made, and steps of the round that were skipped.
   package var skipped: Int = 0
   package var updates: Int = 0
-  private var padding: (Int, Int, Int, Int) = (0, 0, 0, 0)
+  package var roundSkips: Int = 0
+  private var padding: (Int, Int, Int) = (0, 0, 0)
 
   package init() {}
 }

@@ -69,6 +69,8 @@ package final class Watchdog: Sendable {
     var stepCount = 0
     var warnedSince: UInt64 = 0
     var lastLook: UInt64 = 0
+    /// When this process went on that had been stopped: others may still be.
+    var resumed: UInt64 = 0
     var lastPolls: UInt64 = 0
     var lastPoll: UInt64 = 0
   }
@@ -160,6 +162,7 @@ package final class Watchdog: Sendable {
       if pause > 1_000_000_000 {
         own?.pointee.since = now
         state.alone.since = now
+        state.resumed = now
         return nil
       }
       let status = own?.pointee ?? state.alone
@@ -167,14 +170,15 @@ package final class Watchdog: Sendable {
       guard now > status.since else { return nil }
       let silence = Double(now - status.since) / 1e9
       guard silence > 0.5 else { return nil }
-      let median = Watchdog.median(state.steps)
+      let median = state.steps.isEmpty ? 0 : state.steps.median()
       guard let board = state.board else {
         guard silence > state.limits.end(status.phase, medianStep: median) else { return nil }
         return Watchdog.aloneReport(status, silence)
       }
       // What counts is the rank that is waited for, and how long its phase may take.
       let diagnosis = Diagnosis(board, now: now)
-      let (since, phase) = diagnosis.oldest
+      let phase = diagnosis.oldest.phase
+      let since = max(diagnosis.oldest.since, state.resumed)
       guard now > since else { return nil }
       let delay = Double(now - since) / 1e9
       if delay > state.limits.end(phase, medianStep: median) {
@@ -220,9 +224,5 @@ package final class Watchdog: Sendable {
       remedy: "A rank that does not say this is the missing one: see whether its host can be "
         + "reached and starts the program.",
       isSecond: status.rank != 0)
-  }
-
-  private static func median(_ values: [Double]) -> Double {
-    values.isEmpty ? 0 : values.sorted()[values.count / 2]
   }
 }

@@ -29,6 +29,8 @@ package struct Coordinator {
   package private(set) var skipped: Int
   /// Updates made: steps taken without the skipped ones. Bias corrections count these.
   package private(set) var updates: Int
+  /// Steps skipped since hosts that train apart last met.
+  package private(set) var roundSkips = 0
   package private(set) var spikes: LossSpikes
   /// Checkpoints with the best figures, best first.
   package private(set) var best: [CheckpointState.BestStep]
@@ -132,6 +134,7 @@ package struct Coordinator {
   {
     if hasNonFinite {
       skipped += 1
+      roundSkips += 1
     } else {
       updates += 1
       // Sums that overflow, of terms that do not, are the end at once. Within a round of local steps
@@ -157,6 +160,7 @@ package struct Coordinator {
   package mutating func join(skipped: Int, updates: Int, hasNonFinite: Bool, wantsStop: Bool) {
     self.skipped = skipped
     self.updates = updates
+    roundSkips = 0
     if skipped >= configuration.maxSkipped || hasNonFinite {
       reason = .diverged
     } else if wantsStop && reason == nil {
@@ -196,8 +200,7 @@ package struct Coordinator {
   package mutating func observe(_ evaluation: Evaluation, step: Int) -> (saves: Bool, stops: Bool) {
     let value = evaluation.value(of: configuration.monitor)
     var saves = false
-    // Behind a skipped step the state is not worth keeping, and no candidate.
-    if value.isFinite && skipped == 0 {
+    if value.isFinite && followsAnUpdate {
       best.append(.init(step: step, value: value))
       rankBest()
       saves = best.contains { $0.step == step }
@@ -207,14 +210,32 @@ package struct Coordinator {
       plateau?.observe(value, isBetterWhenHigher: isHigherBetter, settings: settings)
     }
     let verdict = stopping?.observe(value, step: step)
-    if verdict == .stop && reason == nil { reason = .earlyStopping }
+    // A loss that is not finite is a good end only where there is a better state to go back to.
+    let endsWell =
+      evaluation.loss.isFinite || stopping != nil && configuration.restoreBest && !best.isEmpty
+    if reason == nil {
+      if verdict == .stop {
+        reason = endsWell ? .earlyStopping : .diverged
+      } else if step >= totalSteps && !endsWell {
+        reason = .diverged
+      }
+    }
     return (saves, verdict == .stop)
   }
+
+  /// Looks at the weights that are to be the result.
+  package mutating func observeResult(isFinite: Bool) {
+    if !isFinite { reason = .diverged }
+  }
+
+  /// Not where the last gradient was not finite: such a state is not worth keeping, and no candidate
+  /// for the best. What hosts that trained apart have joined is new, whatever some of them skipped.
+  private var followsAnUpdate: Bool { skipped == 0 || configuration.localSteps > 1 }
 
   /// Whether the state is worth keeping: not one that diverged, nor one whose gradients are not
   /// finite unless the run ends here and may be continued.
   package func isWorthSaving(after directive: Directive) -> Bool {
-    reason != .diverged && (skipped == 0 || directive.stops)
+    reason != .diverged && (followsAnUpdate || directive.stops)
   }
 
   /// The state is being saved: the clock of unsaved progress begins anew, whatever comes of it, so
@@ -253,6 +274,7 @@ package struct Coordinator {
       }
     }
     if step < totalSteps { return (.stopAfter, Failure.Kind.stoppedEarly.rawValue) }
+    if updates == 0 { return (.diverged, Failure.Kind.diverged.rawValue) }
     return (configuration.steps != nil ? .steps : .epochs, 0)
   }
 }

@@ -29,4 +29,6 @@ struct Board: BitwiseCopyable {
   /// The last step's once more, for all hosts: what follows it, decided when they have met.
   var conclusion = Directive()
   var verdict = Verdict()
+  /// Of this job's last checkpoint, for hosts that train apart.
+  var savedStep: Int?
 }

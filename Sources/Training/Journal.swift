@@ -7,7 +7,8 @@ import Reports
 struct StepReport {
   let step: Int
   let epoch: Int
-  let loss: Float
+  /// nil where no sample was this host's.
+  let loss: Float?
   let spike: LossSpikes.Spike?
   let penalty: Double
   let learningRate: Double
@@ -79,11 +80,11 @@ final class Journal {
       }
     }
     wasSkipped = report.isSkipped
-    if let spike = report.spike, let untold = spike.untold {
+    if let loss = report.loss, let spike = report.spike, let untold = spike.untold {
       let size = "\(Format.fixed(spike.deviations, 1)) deviations above the steps before"
       let more = untold == 0 ? "" : "; \(untold) more since the last such warning"
       console.logger.warning(
-        "step \(report.step): the loss jumped to \(Format.short(Double(report.loss))), \(size)\(more)"
+        "step \(report.step): the loss jumped to \(Format.short(Double(loss))), \(size)\(more)"
       )
     }
     let isLogged = report.step % configuration.logEvery == 0 || report.step == 1
@@ -103,7 +104,7 @@ final class Journal {
     line.add("kind", "step")
     line.add("step", report.step)
     line.add("epoch", report.epoch)
-    line.add("loss", report.loss)
+    if let loss = report.loss { line.add("loss", loss) }
     if !report.isSkipped { line.add("penalty", report.penalty) }
     line.add("lr", report.learningRate)
     if !report.isSkipped { line.add("grad_norm", report.gradientNorm) }
@@ -123,9 +124,25 @@ final class Journal {
     let rate =
       Double(samplesBefore(report.step) - samplesBefore(firstStep)) / max(seconds, 1e-9)
     let remaining = seconds / Double(max(done, 1)) * Double(totalSteps - report.step)
-    return "step \(report.step)/\(totalSteps)  loss \(Format.short(Double(report.loss)))  "
+    let loss = report.loss.map { Format.short(Double($0)) } ?? "–"
+    return "step \(report.step)/\(totalSteps)  loss \(loss)  "
       + "lr \(Format.short(report.learningRate))  \(Format.grouped(Int(rate))) samples/s  "
       + "\(Format.duration(seconds: remaining)) left"
+  }
+
+  /// Another host, which trained alone, skipped so many steps of the round up to `step`.
+  func didSkip(_ count: Int, host: String, step: Int) {
+    skippedSteps += count
+    var line = JSONLine()
+    line.add("kind", "skip")
+    line.add("step", step)
+    line.add("host", host)
+    line.add("count", count)
+    metrics.write(line)
+    let text =
+      "step \(step): gradients on \(host) were not finite; \(count) of its updates since the last "
+      + "outer step were skipped"
+    console.logger.warning("\(text)")
   }
 
   /// A rank keeps the others waiting.
@@ -194,11 +211,17 @@ final class Journal {
     console.logger.warning("the last weights are kept, not the best: \(failure.message)")
   }
 
+  func didLoseAverage() {
+    console.logger.warning("the running mean of the weights is not finite: it is not written")
+  }
+
   func finish(_ report: RunReport) {
     console.finish()
     if report.reason == .diverged {
-      console.logger.error(
-        "diverged: gradients are no longer finite. Lower --lr, add --warmup or --clip-norm")
+      let text =
+        "diverged: gradients, weights or the loss are not finite any more. Lower --lr, add --warmup "
+        + "or --clip-norm, or look for bad values in the data"
+      console.logger.error("\(text)")
     }
     let seconds = Double(ck_monotonic_ns() - start) / 1e9
     log(report, seconds: seconds)

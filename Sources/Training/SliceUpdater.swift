@@ -141,7 +141,14 @@ final class SliceUpdater {
   }
 
   /// The step's gradients are not finite: they are let go. Collective, as `update`.
-  func skip() throws { try reducer.discard() }
+  func skip(_ directive: Directive) throws {
+    try reducer.discard()
+    // A running mean begins all the same: hosts that train apart bring theirs, whatever they skipped.
+    guard averageSlot != nil, directive.scalars.isFirstStep else { return }
+    for block in division.ownBlocks(of: meetings.team.position) {
+      average(directive, division.blocks[block])
+    }
+  }
 
   /// The state is saved: what compression has left out is no part of it, nor of the steps to come.
   func forgetErrors() { reducer.forgetErrors() }

@@ -44,8 +44,9 @@ package final class Trainer {
   private var stragglers: StragglerWatch?
   private let restoresBest: Bool
   private var step: Int
-  /// Of this job's last checkpoint.
+  /// Of this job's last checkpoint, one that is being written included, and of the one before.
   private var savedStep: Int?
+  private var savedBefore: Int?
 
   init(
     group: RankGroup, memory: RunMemory, meetings: StepMeetings, worker: LeafWorker,
@@ -101,9 +102,9 @@ package final class Trainer {
     let directive = board.pointee.directive
     let votes = arena.votes(of: meetings.team.positions)
     if outer == nil { lookForStraggler() }
-    let loss = updater.leafSum { $0.loss } / updater.leafSum { $0.weight }
+    let loss = meanLoss()
     if votes.hasNonFinite {
-      try updater.skip()
+      try updater.skip(directive)
     } else {
       try updater.update(directive, batch: batch)
     }
@@ -112,15 +113,22 @@ package final class Trainer {
     step += 1
     group.watchdog.didStep(seconds: Double(ck_monotonic_ns() - start) / 1e9)
     if meetings.team.leads {
-      observe(directive, votes, loss: Float(loss))
+      observe(directive, votes, loss: loss)
       try coordinator.checkTime(step: step, savedStep: savedStep)
     }
     if let outer, directive.endsRound { return try endRound(outer) }
     return directive
   }
 
+  /// nil where the step had no sample: the rest of an epoch may leave none for a host that trains
+  /// alone.
+  private func meanLoss() -> Float? {
+    let weight = updater.leafSum { $0.weight }
+    return weight == 0 ? nil : Float(updater.leafSum { $0.loss } / weight)
+  }
+
   /// What a rank that decides makes of a step, and rank 0 tells of it.
-  private func observe(_ directive: Directive, _ votes: NodeArena.Votes, loss: Float) {
+  private func observe(_ directive: Directive, _ votes: NodeArena.Votes, loss: Float?) {
     let norm = updater.gradientNorm()
     coordinator.observe(
       step: step, hasNonFinite: votes.hasNonFinite,
@@ -129,7 +137,7 @@ package final class Trainer {
     recorder.journal.didStep(
       StepReport(
         step: step, epoch: directive.step / coordinator.stepsPerEpoch, loss: loss,
-        spike: coordinator.observe(loss: loss, step: step),
+        spike: loss.flatMap { coordinator.observe(loss: $0, step: step) },
         penalty: updater.penaltyValue(),
         learningRate: coordinator.rate(at: directive.step),
         gradientNorm: norm, isSkipped: votes.hasNonFinite,
@@ -155,19 +163,34 @@ package final class Trainer {
     if meetings.team.leads {
       arena.own.pointee.skipped = coordinator.skipped
       arena.own.pointee.updates = coordinator.updates
+      arena.own.pointee.roundSkips = coordinator.roundSkips
     }
     arena.own.endStep()
     try memory.gatherStatuses()
     lookForStraggler()
+    tellSkips()
     if meetings.team.leads {
       let votes = arena.votes(of: 0..<group.size)
       coordinator.join(
         skipped: votes.skipped, updates: votes.updates, hasNonFinite: votes.hasNonFinite,
         wantsStop: votes.wantsStop)
     }
-    if group.isFirst { board.pointee.conclusion = coordinator.directive(step: step - 1) }
+    if group.isFirst {
+      board.pointee.conclusion = coordinator.directive(step: step - 1)
+      board.pointee.savedStep = savedStep
+    }
     try memory.publishDirective()
+    savedStep = board.pointee.savedStep
     return board.pointee.conclusion
+  }
+
+  /// What other hosts have skipped of a round; rank 0 has told its own as they came.
+  private func tellSkips() {
+    guard let journal = recorder?.journal else { return }
+    for (node, positions) in group.topology.nodes.enumerated().dropFirst() {
+      let count = arena.statuses[positions.lowerBound].roundSkips
+      if count > 0 { journal.didSkip(count, host: group.hosts[node], step: step) }
+    }
   }
 
   private func evaluate() throws -> Verdict {
@@ -200,7 +223,7 @@ package final class Trainer {
     try memory.gatherStatuses()
     try staging?.copy()
     updater.forgetErrors()
-    savedStep = step
+    (savedBefore, savedStep) = (savedStep, step)
     if let checkpointer = recorder?.checkpointer, coordinator.isWorthSaving(after: directive) {
       coordinator.willSave()
       checkpointer.start(step: step, coordinator: coordinator, pausedSince: start)
@@ -223,6 +246,7 @@ package final class Trainer {
   private func didSave(_ report: SaveReport?) {
     guard let report else { return }
     coordinator.didSave(report.isWritten, step: report.step)
+    if !report.isWritten && savedStep == report.step { savedStep = savedBefore }
     if let seconds = report.seconds { coordinator.time.saveSeconds = seconds }
     recorder?.journal.didSave(report)
   }
@@ -231,10 +255,22 @@ package final class Trainer {
   private func finish() throws -> Int32 {
     arena.enter(.finishing)
     didSave(recorder?.checkpointer.wait())
-    let (reason, ownCode) = coordinator.ending(step: step)
-    let code = try group.world.broadcast(value: ownCode)
-    try report(reason, code == 0 ? judge() : nil)
+    var result = try agreedCode() == 0 ? judge() : nil
+    // What the last update has made, no gradient has shown.
+    if result != nil { coordinator.observeResult(isFinite: isFinite(arena.parameters)) }
+    let code = try agreedCode()
+    if code != 0 { result = nil }
+    try report(result)
     return code
+  }
+
+  /// The exit code, as rank 0 has it.
+  private func agreedCode() throws -> Int32 {
+    try group.world.broadcast(value: coordinator.ending(step: step).code)
+  }
+
+  private func isFinite(_ parameters: UnsafeMutablePointer<Float>) -> Bool {
+    ck_all_finite(parameters, arena.sizes.parameters) != 0
   }
 
   /// What a run that is complete comes to.
@@ -276,21 +312,30 @@ package final class Trainer {
   }
 
   /// Rank 0 writes the weights of a run that is complete, and how it ended. Collective.
-  private func report(_ reason: Coordinator.Reason, _ result: Result?) throws {
+  private func report(_ result: Result?) throws {
     try group.onFirst {
       guard let recorder else { return }
       let (journal, checkpointer) = (recorder.journal, recorder.checkpointer)
-      if result != nil {
-        try checkpointer.writeModel(
-          arena.parameters, average: updater.averageSlot.map { arena.state[$0] })
-      }
+      if result != nil { try writeResult(recorder) }
+      let reason = coordinator.ending(step: step).reason
       journal.finish(
         RunReport(
           reason: reason, step: step, best: coordinator.best.first, result: result,
           weights: checkpointer.modelPath,
           run: checkpointer.hasSaved ? checkpointer.runPath : nil))
-      try checkpointer.checkOutcome()
+      // A run that diverged may have had nothing that was worth saving.
+      if reason != .diverged { try checkpointer.checkOutcome() }
     }
+  }
+
+  private func writeResult(_ recorder: Recorder) throws {
+    var average = updater.averageSlot.map { arena.state[$0] }
+    // It remembers what the best weights, taken back, do not.
+    if let mean = average, !isFinite(mean) {
+      recorder.journal.didLoseAverage()
+      average = nil
+    }
+    try recorder.checkpointer.writeModel(arena.parameters, average: average)
   }
 }
 

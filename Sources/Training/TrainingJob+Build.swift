@@ -15,7 +15,8 @@ extension TrainingJob {
     let plan = try makePlan(run)
     plan.plans.allocate()
     let (memory, meetings) = try makeMemory(plan, console: console)
-    let folder = purpose == .train ? try openFolder(run, console: console) : RunFolder("(none)")
+    var run = run
+    let folder = purpose == .train ? try openFolder(&run, console: console) : RunFolder("(none)")
     do {
       let parts = try makeParts(run, plan, memory, meetings, folder: folder, purpose: purpose)
       try fillParameters(run, parts, console: console)

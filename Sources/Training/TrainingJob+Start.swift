@@ -100,7 +100,28 @@ extension TrainingJob {
     let path: String
     /// The run it lies in; nil for a copy elsewhere.
     let folder: String?
-    let state: CheckpointState
+    var state: CheckpointState
+
+    /// Copies the best checkpoints so far, one of which may be the best of all, to another folder.
+    mutating func takeBest(to target: RunFolder, console: Console) throws {
+      state.best.removeAll { best in
+        let source =
+          best.step == state.step
+          ? path : folder.map { RunFolder($0).checkpointFolder.final(best.step) }
+        do {
+          guard let source else {
+            throw Failure.badData("\(path) lies in no run that could have it")
+          }
+          try target.checkpointFolder.adopt(best.step, from: source)
+          return false
+        } catch {
+          console.logger.warning(
+            "the best checkpoint so far, of step \(best.step), is forgotten: \(error)")
+          return true
+        }
+      }
+      if let best = state.best.first { try target.link("best", toStep: best.step) }
+    }
   }
 
   /// Only the first rank looks at the disk.
@@ -172,7 +193,8 @@ extension TrainingJob {
   }
 
   /// The run's folder, made and written by the first rank alone.
-  func openFolder(_ run: SettledRun, console: Console) throws -> RunFolder {
+  /// - Parameter run: forgets those of its best checkpoints that a new folder cannot have.
+  func openFolder(_ run: inout SettledRun, console: Console) throws -> RunFolder {
     let (configuration, resumed) = (run.configuration, run.resumed)
     var folder = RunFolder("")
     try group.onFirst {
@@ -187,16 +209,14 @@ extension TrainingJob {
       if !continues { try folder.create() }
       try folder.prepare()
       if continues, let resumed { warnOfLater(folder, than: resumed.state.step, console: console) }
+      if !continues { try run.resumed?.takeBest(to: folder, console: console) }
       // The result of an earlier end is not this run's.
       ResultSum.remove(folder.model)
       ResultSum.remove(folder.averagedModel)
-      let temporary = folder.path + "/.config.new"
-      var file = try FileWriter(path: temporary)
-      for line in Version.lines { try file.write("# \(line)\n") }
-      try file.write(ConfigurationSources.yaml(of: configuration, Setting.stored))
-      try file.finish()
-      let path = folder.path + "/config.yaml"
-      if rename(temporary, path) != 0 { throw systemFailure(path) }
+      try FileWriter.replace(folder.configuration) { file in
+        for line in Version.lines { try file.write("# \(line)\n") }
+        try file.write(ConfigurationSources.yaml(of: configuration, Setting.stored))
+      }
     }
     return folder
   }

@@ -168,7 +168,7 @@ struct SettledRun {
   /// With everything filled in.
   let configuration: RunConfiguration
   let data: LoadedData
-  let resumed: TrainingJob.Resumed?
+  var resumed: TrainingJob.Resumed?
   var trainCount: Int { data.split.trainCount }
   /// Steps taken before, in the run that is resumed.
   var firstStep: Int { resumed?.state.step ?? 0 }

@@ -1,3 +1,4 @@
+import Foundation
 import Testing
 
 extension Integration {
@@ -56,6 +57,51 @@ extension Integration {
       #expect(try resumed.digest() == run.digest())
       #expect(try resumed.metrics().last?.step == end)
       #expect(try resumed.metrics().last?.text("reason") == "early-stopping")
+    }
+
+    /// A rate at which the first update is the last, and no state is worth keeping.
+    @Test(
+      arguments: [
+        ["--early-stopping", "--eval-every", "1st", "--steps", "50"],
+        ["--checkpoint-every", "1st", "--steps", "3"],
+        ["--val-fraction", "0", "--steps", "1", "--ema"],
+      ])
+    func `A diverged run has no result`(_ options: [String]) throws {
+      let run = folder.run("run")
+      let outcome = try IntegrationTests.run(
+        ranks: 2, expecting: 76,
+        ["--optimizer", "sgd", "--lr", "1e39", "--quiet"] + options + run.option)
+      #expect(outcome.stderr.contains("diverged: "), "\(outcome)")
+      #expect(try run.metrics("end").last?.text("reason") == "diverged")
+      #expect(!run.entries().contains { $0.hasSuffix(".safetensors") }, "\(run.entries())")
+    }
+
+    /// The best of all was found before: it goes along to another folder.
+    @Test func `A resume elsewhere keeps the best`() throws {
+      let recipe = [
+        "--early-stopping", "--patience", "3", "--lr", "0.03", "--eval-every", "10st",
+        "--checkpoint-every", "7st", "--logical-ranks", "4", "--quiet",
+      ]
+      let (whole, first, second) = (folder.run("whole"), folder.run("first"), folder.run("second"))
+      try IntegrationTests.run(ranks: 2, expecting: 0, recipe + ["--epochs", "60"] + whole.option)
+      let end = try #require(try whole.metrics().last)
+      let best = try #require(end.object["best_step"] as? Int)
+      let stop = try #require(end.step) - 5
+      try IntegrationTests.run(
+        ranks: 2, expecting: 75,
+        recipe + ["--epochs", "60", "--stop-after", "\(stop)"] + first.option)
+      let outcome = try IntegrationTests.run(
+        ranks: 2, expecting: 0, second.option + ["--resume", first.path])
+      #expect(try second.digest() == whole.digest(), "\(outcome)")
+      #expect(try second.digest("best/model.safetensors") == whole.digest())
+      #expect(second.steps.contains(best))
+
+      let third = folder.run("third")
+      try FileManager.default.removeItem(atPath: first.checkpoint(best) + "/model.safetensors")
+      let lost = try IntegrationTests.run(
+        ranks: 2, expecting: 0, third.option + ["--resume", first.path])
+      #expect(lost.stderr.contains("of step \(best), is forgotten"), "\(lost)")
+      #expect(try third.digest() != whole.digest())
     }
 
     @Test func `Keeping the last weights`() throws {

@@ -84,8 +84,11 @@ extension Integration {
       let ranks = job.ranks
       for rank in ranks { kill(rank.id, SIGSTOP) }
       sleep(5)
-      for rank in ranks { kill(rank.id, SIGCONT) }
-      usleep(800_000)
+      // Who is back looks at who is not yet.
+      for rank in ranks {
+        kill(rank.id, SIGCONT)
+        usleep(800_000)
+      }
       for rank in ranks { kill(rank.id, SIGUSR1) }
       let outcome = try job.finish(timeout: 30)
       #expect(outcome.code == 75, "\(outcome)")

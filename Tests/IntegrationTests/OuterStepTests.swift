@@ -230,6 +230,53 @@ extension Integration {
       return (hosts, job)
     }
 
+    /// The second host's sample is none in every second step, and in all of the first round.
+    @Test func `What another host skips is told, and its mean begins all the same`() throws {
+      let rows = (0..<64).map { row -> String in
+        let isBad = row % 4 == 3 || row == 1
+        let x = Double(row * 5 % 17) / 8 - 1
+        return isBad ? "1e30,1e30,1" : "\(x),\(x * x - 1),\(x + 0.5)"
+      }
+      let table = try folder.write("t.csv", "a,b,y\n" + rows.joined(separator: "\n") + "\n")
+      let hosts = try Hosts([1, 1])
+      let run = folder.run("run")
+      let outcome = try IntegrationTests.run(
+        ranks: 2, expecting: 0,
+        ["--data", table, "--target", "y", "--task", "regression", "--model", "linear", "--ema"]
+          + ["--val-fraction", "0", "--batch-size", "2", "--no-shuffle", "--logical-ranks", "2"]
+          + ["--threads", "1", "--optimizer", "sgd", "--lr", "1e-4", "--steps", "8"]
+          + ["--local-steps", "2", "--checkpoint-every", "2st", "--keep", "9"] + run.option,
+        prefix: hosts.prefix)
+      #expect(
+        outcome.stderr.contains("step 2: gradients on n2 were not finite; 2 of"), "\(outcome)")
+      let skips = try run.metrics("skip")
+      #expect(skips.map(\.step) == [2, 4, 6, 8])
+      #expect(skips.map { $0.object["count"] as? Int } == [2, 1, 1, 1])
+      #expect(run.steps == [2, 4, 6, 8], "what the hosts joined is finite")
+      let (weights, mean) = (
+        try parameters(run.model), try parameters(run.path + "/ema.safetensors")
+      )
+      let error = zip(weights, mean).map { abs($0 - $1) }.max() ?? 1
+      #expect(error < 0.02 * (weights.map(abs).max() ?? 0), "\(weights) \(mean)")
+    }
+
+    /// An epoch of 7 samples in batches of 3 leaves one, which is the second host's.
+    @Test func `A host without a sample has no loss`() throws {
+      let rows = (0..<7).map { "\(Double($0) / 4),\(Double($0) / 8 + 0.5)\n" }
+      let table = try folder.write("t.csv", "a,y\n" + rows.joined())
+      let hosts = try Hosts([1, 1])
+      let run = folder.run("run")
+      try IntegrationTests.run(
+        ranks: 2, expecting: 0,
+        ["--data", table, "--target", "y", "--task", "regression", "--model", "linear"]
+          + ["--val-fraction", "0", "--batch-size", "3", "--logical-ranks", "2", "--threads", "1"]
+          + ["--optimizer", "sgd", "--lr", "0.01", "--steps", "6", "--local-steps", "2"]
+          + ["--log-every", "1", "--quiet"] + run.option,
+        prefix: hosts.prefix)
+      let losses = try run.metrics("step").map { $0.object["loss"] as? Double }
+      #expect(losses.map { $0 != nil } == [true, true, false, true, true, false], "\(losses)")
+    }
+
     /// The first host meets it once a round only.
     @Test func `A slow host is named`() throws {
       let run = folder.run("run")

@@ -132,7 +132,7 @@ extension Integration {
       let run = folder.run("auto")
       // A start was killed before it had written its configuration.
       try Subject.tool("mkdir", run.path)
-      try folder.write("auto/.config.new", "data: di")
+      try folder.write("auto/.config.yaml.new", "data: di")
       let auto = Self.recipe + run.option + ["--resume", "auto"]
       try IntegrationTests.run(ranks: 2, expecting: 75, auto + ["--stop-after", "30"])
       try IntegrationTests.run(ranks: 3, expecting: 0, auto)

@@ -75,7 +75,7 @@ extension Integration {
       let weights = run.checkpoint(3) + "/model.safetensors"
       for (path, mode, code, named) in [
         (run.path + "/checkpoints", mode_t(0o555), Int32(73), run.path + "/checkpoints"),
-        (run.path, 0o555, 73, run.path + "/.config.new"), (weights, 0o000, 65, weights),
+        (run.path, 0o555, 73, run.path + "/.config.yaml.new"), (weights, 0o000, 65, weights),
       ] {
         var status = stat()
         try #require(lstat(path, &status) == 0 && chmod(path, mode) == 0)

@@ -46,6 +46,13 @@ import Training
     #expect(sample.run.steps() == [2, 3, 6])
   }
 
+  /// Another branch's checkpoints are none of the last ones.
+  @Test func keepsTheLastOfItsOwnBranch() throws {
+    for step in [1, 2, 3, 4, 5] { try sample.write(step) }
+    try sample.write(3, keep: 2, abandoned: [3, 4, 5])
+    #expect(sample.run.steps() == [2, 3])
+  }
+
   /// A copied, changed or foreign folder is not the run's to delete.
   @Test func deletesOnlyItsOwn() throws {
     let (copied, noted, changed) = (sample.path(9), sample.path(2), sample.path(3))

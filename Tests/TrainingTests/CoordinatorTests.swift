@@ -31,22 +31,46 @@ import Training
   }
 
   @Test func everyEpochByDefault() throws {
-    let coordinator = try coordinator()
+    var coordinator = try coordinator()
     #expect(steps(coordinator, \.evaluates) == [10, 20, 30])
     #expect(steps(coordinator, \.saves) == [10, 20, 30])
     #expect(steps(coordinator, \.stops) == [30])
+    #expect(coordinator.ending(step: 30) == (.diverged, 76), "not one step was an update")
+    coordinator.observe(step: 30, hasNonFinite: false, normIsFinite: true, wantsStop: false)
     #expect(coordinator.ending(step: 30) == (.epochs, 0))
   }
 
   @Test func cadencesAndSteps() throws {
-    let coordinator = try coordinator {
+    var coordinator = try coordinator {
       $0.evalEvery = "7st"
       $0.checkpointEvery = "12st"
       $0.steps = 30
     }
     #expect(steps(coordinator, \.evaluates) == [7, 14, 21, 28, 30])
     #expect(steps(coordinator, \.saves) == [12, 24, 30])
+    coordinator.observe(step: 30, hasNonFinite: false, normIsFinite: true, wantsStop: false)
     #expect(coordinator.ending(step: 30) == (.steps, 0))
+  }
+
+  /// A figure that is not finite is no end to be content with, unless there is a better state.
+  @Test(arguments: [false, true], [false, true])
+  func aBadFigureDiverges(_ stopsEarly: Bool, hasBest: Bool) throws {
+    var coordinator = try coordinator { $0.earlyStopping = stopsEarly }
+    coordinator.observe(step: 10, hasNonFinite: false, normIsFinite: true, wantsStop: false)
+    if hasBest { _ = coordinator.observe(Evaluation(split: .val, count: 9, loss: 2), step: 10) }
+    let nan = Evaluation(split: .val, count: 9, loss: .nan)
+    #expect(coordinator.observe(nan, step: 20) == (false, stopsEarly))
+    #expect(coordinator.reason == (stopsEarly ? (hasBest ? .earlyStopping : .diverged) : nil))
+    if !stopsEarly { _ = coordinator.observe(nan, step: 30) }
+    let isRestored = stopsEarly && hasBest
+    #expect(
+      coordinator.ending(step: 30) == (isRestored ? (.earlyStopping, 0) : (.diverged, 76)))
+    var last = try self.coordinator()
+    last.observe(step: 30, hasNonFinite: false, normIsFinite: true, wantsStop: false)
+    last.observeResult(isFinite: true)
+    #expect(last.ending(step: 30).code == 0)
+    last.observeResult(isFinite: false)
+    #expect(last.ending(step: 30) == (.diverged, 76))
   }
 
   /// The rate counts steps; bias corrections count updates, of which a skipped step is none.
@@ -157,7 +181,9 @@ import Training
     #expect(coordinator.updates == 4 && coordinator.skipped == 2 && coordinator.reason == nil)
     #expect(!coordinator.directive(step: 3).stops)
     let (before, directive) = (coordinator, coordinator.directive(step: 3))
-    #expect(!coordinator.isWorthSaving(after: directive), "a host's gradients are not finite")
+    #expect(coordinator.isWorthSaving(after: directive), "what they have joined is finite")
+    let figure = Evaluation(split: .val, count: 9, loss: 2)
+    #expect(coordinator.observe(figure, step: 4).saves)
     coordinator.join(skipped: 3, updates: 4, hasNonFinite: false, wantsStop: false)
     #expect(coordinator.ending(step: 4) == (.diverged, 76))
     coordinator = before
@@ -168,6 +194,17 @@ import Training
     let last = coordinator.directive(step: 3)
     #expect(last.stops && last.saves)
     #expect(coordinator.ending(step: 4) == (.signal, 75))
+  }
+
+  /// A good step ends a row of skipped ones; they are told where the hosts meet.
+  @Test func countsARoundsSkips() throws {
+    var coordinator = try coordinator { $0.localSteps = 4 }
+    for step in 1...4 {
+      coordinator.observe(step: step, hasNonFinite: step != 3, normIsFinite: true, wantsStop: false)
+    }
+    #expect(coordinator.skipped == 1 && coordinator.roundSkips == 3)
+    coordinator.join(skipped: 1, updates: 1, hasNonFinite: false, wantsStop: false)
+    #expect(coordinator.roundSkips == 0)
   }
 
   /// Time is judged where the hosts have met: what it took the slowest is known there.

@@ -49,6 +49,13 @@ package struct CheckpointFolder: Sendable {
     CheckpointFolder.delete(final(step))
   }
 
+  /// Takes the folder away with what this run has put there.
+  func discard(_ steps: [Int]) {
+    steps.forEach(remove)
+    unlink(index)
+    rmdir(path)
+  }
+
   /// Gives a checkpoint its final name. What stood there makes way: an own checkpoint, from before
   /// a resume, until `discardReplaced`; anything else for good, under a name of its own.
   /// - Returns: where the latter is now.
