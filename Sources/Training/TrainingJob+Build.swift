@@ -13,6 +13,9 @@ extension TrainingJob {
   /// Everything up to the first step. Collective: every rank.
   func build(_ run: SettledRun, console: Console, purpose: Purpose) throws -> PreparedRun {
     let plan = try makePlan(run)
+    if group.isFirst && plan.rules.entries.allSatisfy(\.isFrozen) {
+      console.logger.warning("freeze: all parameters are frozen, nothing is trained")
+    }
     plan.plans.allocate()
     let (memory, meetings) = try makeMemory(
       plan, threads: run.configuration.threads ?? 1, console: console)
@@ -185,7 +188,7 @@ extension TrainingJob {
         totalSteps: configuration.totalSteps(trainCount: run.trainCount),
         firstStep: run.firstStep, samplesBefore: sampler.samplesBefore)
       if run.resumed != nil { journal.didResume(step: run.firstStep, ranks: group.size) }
-      let settings = ConfigurationSources.values(of: configuration.withoutPlace)
+      let settings = ConfigurationSources.values(of: configuration, Setting.stored)
       let modelFile = modelFile
       let checkpointer = Checkpointer(
         store: store, image: parts.image, keep: configuration.keep,

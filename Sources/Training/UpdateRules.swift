@@ -1,4 +1,3 @@
-import Basics
 import DataParallel
 package import Graph
 package import Optimizers
@@ -46,11 +45,6 @@ package struct UpdateRules: Sendable {
       // No optimizer moves a running statistic: it follows the batches.
       if parameter.statistic != nil { result = Entry(isFrozen: true) }
       return result
-    }
-    guard entries.isEmpty || entries.contains(where: { !$0.isFrozen }) else {
-      throw Failure.usage(
-        "freeze: all parameters are frozen, nothing is left to train",
-        remedy: "Leave some out of --freeze and --param-group.")
     }
     penalty = configuration.penalty
     clipping = configuration.clipping

@@ -46,11 +46,4 @@ import Training
     let refused = failure { _ = try rules { $0.freeze = ["2.*"] } }
     #expect(refused?.kind == .usage && refused?.message.contains("2.*") == true)
   }
-
-  @Test func refusesToTrainNothing() {
-    let refused = failure { _ = try rules { $0.freeze = ["0.*", "1.*"] } }
-    #expect(refused?.kind == .usage && refused?.message.hasPrefix("freeze: ") == true)
-    #expect(
-      failure { _ = try rules { $0.freeze = ["*.weight"] } } == nil, "the bias is still trained")
-  }
 }

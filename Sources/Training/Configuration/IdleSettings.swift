@@ -47,8 +47,10 @@ struct IdleSettings {
       IdleSettings(
         names: ["decay-exclude"],
         areUsed: { configuration, description in
-          let name = configuration.optimizerName(for: description)
-          let rule = try? OptimizerRegistry.make(name, configuration.hyperParameters)
+          var filled = configuration
+          filled.chooseDefaults(for: description)
+          let rule = try? OptimizerRegistry.make(
+            filled.optimizer ?? "adam", filled.hyperParameters)
           return rule?.weightDecay != 0
         },
         problem: "the optimizer has no weight decay",
