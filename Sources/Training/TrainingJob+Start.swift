@@ -215,7 +215,7 @@ extension TrainingJob {
       ResultSum.remove(folder.averagedModel)
       try FileWriter.replace(folder.configuration) { file in
         for line in Version.lines { try file.write("# \(line)\n") }
-        try file.write(ConfigurationSources.yaml(of: configuration.withoutPlace))
+        try file.write(ConfigurationSources.yaml(of: configuration, Setting.stored))
       }
     }
     return folder

@@ -150,9 +150,8 @@ extension Integration {
       let run = folder.run("run")
       let outcome = try IntegrationTests.run(
         ranks: 2, expecting: 75, Self.endless + run.option + ["--time-limit", "6s"])
-      #expect(outcome.seconds < 8, "\(outcome)")
       let end = try #require(try run.metrics("end").last)
-      #expect(try end.text("reason") == "time-limit")
+      #expect(try end.text("reason") == "time-limit" && end.number("wall_s") < 6, "\(outcome)")
       #expect(run.steps.max() == end.step, "saved at its last step")
     }
   }
