@@ -92,7 +92,7 @@ let package = Package(
       name: "TestSupport", dependencies: ["Basics", "CKernels", "Graph"],
       path: "Tests/TestSupport", resources: [.copy("Golden")], swiftSettings: settings),
     .target(name: "CAllocations", path: "Tests/CAllocations"),
-    tests("BasicsTests", ["Basics"]),
+    tests("BasicsTests", ["Basics", "TestSupport"]),
     tests("DatasetsTests", ["Basics", "CZlib", "Datasets"]),
     tests("OptimizersTests", ["Basics", "CKernels", "Optimizers", "TestSupport"]),
     tests("GraphTests", ["Basics", "CAllocations", "CKernels", "Graph", "TestSupport"]),

@@ -1,4 +1,4 @@
-/// `NAME[:key=value,…]`, as `--schedule` and `--loss` are written.
+/// `NAME[:key=value,…]`, as `--schedule`, `--loss` and `--model` are written.
 ///
 /// A reader takes the keys it knows; `finish` refuses the rest.
 package struct NamedOptions: Sendable {
@@ -6,6 +6,8 @@ package struct NamedOptions: Sendable {
   package let title: String
   package let name: String
   private var values: [String: String] = [:]
+  /// What the reader has asked for.
+  private var known: [String] = []
 
   /// - Parameter option: `schedule`.
   /// - Throws: `Failure.usage` where a pair is malformed or stands twice.
@@ -25,14 +27,45 @@ package struct NamedOptions: Sendable {
     }
   }
 
-  package mutating func take(_ key: String) -> String? { values.removeValue(forKey: key) }
+  package mutating func take(_ key: String) -> String? {
+    known.append(key)
+    return values.removeValue(forKey: key)
+  }
 
-  /// A finite number in its range; NaN is in none.
+  /// A finite number in its range; NaN is in none. Nil where the key is not given.
+  package mutating func number(
+    _ key: String, in range: String, _ isValid: (Double) -> Bool
+  ) throws -> Double? {
+    try value(key, in: range) { text in
+      Double(text).flatMap { $0.isFinite && isValid($0) ? $0 : nil }
+    }
+  }
+
   package mutating func number(
     _ key: String, default standard: Double, in range: String, _ isValid: (Double) -> Bool
   ) throws -> Double {
-    guard let text = take(key) else { return standard }
-    guard let value = Double(text), value.isFinite, isValid(value) else {
+    try number(key, in: range, isValid) ?? standard
+  }
+
+  package mutating func count(
+    _ key: String, default standard: Int, in range: ClosedRange<Int>
+  ) throws -> Int {
+    let words = "a whole number from \(range.lowerBound) to \(range.upperBound)"
+    return try value(key, in: words) { text in
+      Int(text).flatMap { range.contains($0) ? $0 : nil }
+    } ?? standard
+  }
+
+  /// Nil where the key is not given.
+  package mutating func flag(_ key: String) throws -> Bool? {
+    try value(key, in: "true or false") { Bool($0) }
+  }
+
+  private mutating func value<Value>(
+    _ key: String, in range: String, _ read: (String) -> Value?
+  ) throws -> Value? {
+    guard let text = take(key) else { return nil }
+    guard let value = read(text) else {
       throw Failure.usage("\(title): \(key) '\(text)' is not valid", remedy: "Expected \(range).")
     }
     return value
@@ -41,6 +74,8 @@ package struct NamedOptions: Sendable {
   /// - Throws: `Failure.usage` for a key nobody took.
   package func finish() throws {
     guard let unknown = values.keys.min() else { return }
-    throw Failure.usage("\(title): unknown key '\(unknown)'")
+    throw Failure.usage(
+      "\(title): unknown key '\(unknown)'",
+      remedy: known.isEmpty ? "It has none." : "Keys: \(known.joined(separator: ", ")).")
   }
 }

@@ -173,15 +173,3 @@ CK_CLONES void ck_soft_cross_entropy(const float *logits, const float *target, f
   sums->loss += loss;
   sums->weight += (double)rows;
 }
-
-CK_CLONES size_t ck_count_correct(const float *outputs, const int32_t *labels, size_t rows,
-                                  size_t classes) {
-  size_t correct = 0;
-  for (size_t r = 0; r < rows; r++) {
-    const float *x = outputs + r * classes;
-    size_t best = 0;
-    for (size_t c = 1; c < classes; c++) best = x[c] > x[best] ? c : best;
-    correct += labels[r] >= 0 && best == (size_t)labels[r];
-  }
-  return correct;
-}

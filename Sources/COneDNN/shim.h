@@ -1,10 +1,8 @@
-// Macros of oneDNN 2.6 that Swift cannot import, and the OpenMP calls of the libgomp it uses.
+// Macros of oneDNN 2.6 that Swift cannot import, and the OpenMP call of the libgomp it uses.
 #include <oneapi/dnnl/dnnl.h>
 
 void omp_set_num_threads(int count);
-int omp_get_max_threads(void);
 
-static inline dnnl_memory_t dt_memory_none_handle(void) { return (dnnl_memory_t)0; }
 static inline void *dt_memory_none(void) { return DNNL_MEMORY_NONE; }
 static inline int dt_arg_src(void) { return DNNL_ARG_SRC; }
 static inline int dt_arg_dst(void) { return DNNL_ARG_DST; }
@@ -13,5 +11,4 @@ static inline int dt_arg_bias(void) { return DNNL_ARG_BIAS; }
 static inline int dt_arg_diff_src(void) { return DNNL_ARG_DIFF_SRC; }
 static inline int dt_arg_diff_dst(void) { return DNNL_ARG_DIFF_DST; }
 static inline int dt_arg_diff_weights(void) { return DNNL_ARG_DIFF_WEIGHTS; }
-static inline int dt_arg_diff_bias(void) { return DNNL_ARG_DIFF_BIAS; }
 static inline int dt_arg_scratchpad(void) { return DNNL_ARG_SCRATCHPAD; }

@@ -1,3 +1,5 @@
+import Basics
+
 /// The parts of the window that every node has and every rank owns a piece of.
 
 /// What ranks say to each other.
@@ -71,7 +73,7 @@ struct RunSections {
         node.indices.map {
           owned(
             Float.self,
-            WorkDivision.share(
+            evenShare(
               arena.sizes.parameters, rank: $0 - node.lowerBound, of: node.count))
         }
       })

@@ -5,10 +5,13 @@
 package struct CanonicalTree: Sendable, Equatable {
   package struct Node: Sendable, Equatable {
     package let leaves: Range<Int>
-    /// Children; −1 for a leaf.
+    /// Nil for a leaf.
+    package let children: Children?
+  }
+
+  package struct Children: Sendable, Equatable {
     package let left: Int
     package let right: Int
-    package var isLeaf: Bool { left < 0 }
   }
 
   package let leafCount: Int
@@ -20,7 +23,7 @@ package struct CanonicalTree: Sendable, Equatable {
     precondition(leafCount >= 1 && groupSize >= 1, "a tree has at least one leaf")
     self.leafCount = leafCount
     self.groupSize = groupSize
-    var nodes = (0..<leafCount).map { Node(leaves: $0..<($0 + 1), left: -1, right: -1) }
+    var nodes = (0..<leafCount).map { Node(leaves: $0..<($0 + 1), children: nil) }
     /// Pairs `level` up to a single node and returns it.
     func pairUp(_ level: [Int]) -> Int {
       var level = level
@@ -30,8 +33,8 @@ package struct CanonicalTree: Sendable, Equatable {
           let (left, right) = (level[pair], level[pair + 1])
           nodes.append(
             Node(
-              leaves: nodes[left].leaves.lowerBound..<nodes[right].leaves.upperBound, left: left,
-              right: right))
+              leaves: nodes[left].leaves.lowerBound..<nodes[right].leaves.upperBound,
+              children: Children(left: left, right: right)))
           next.append(nodes.count - 1)
         }
         if level.count % 2 == 1, let last = level.last { next.append(last) }
@@ -56,9 +59,9 @@ package struct CanonicalTree: Sendable, Equatable {
       if node.leaves.clamped(to: run).isEmpty { return }
       if run.lowerBound <= node.leaves.lowerBound && node.leaves.upperBound <= run.upperBound {
         result.append(index)
-      } else {
-        descend(node.left)
-        descend(node.right)
+      } else if let children = node.children {
+        descend(children.left)
+        descend(children.right)
       }
     }
     if !run.isEmpty { descend(root) }
@@ -77,9 +80,12 @@ package struct CanonicalTree: Sendable, Equatable {
     var result: [(node: Int, left: Int, right: Int)] = []
     func ascend(_ index: Int) {
       if given.contains(index) { return }
-      ascend(nodes[index].left)
-      ascend(nodes[index].right)
-      result.append((index, nodes[index].left, nodes[index].right))
+      guard let children = nodes[index].children else {
+        preconditionFailure("nobody publishes leaf \(index)")
+      }
+      ascend(children.left)
+      ascend(children.right)
+      result.append((index, children.left, children.right))
     }
     ascend(target ?? root)
     return result
@@ -87,15 +93,16 @@ package struct CanonicalTree: Sendable, Equatable {
 
   /// How many gradient buffers computing `node` needs beside its own slot.
   package func scratchDepth(of node: Int) -> Int {
-    if nodes[node].isLeaf { return 0 }
-    return max(scratchDepth(of: nodes[node].left), 1 + scratchDepth(of: nodes[node].right))
+    guard let children = nodes[node].children else { return 0 }
+    return max(scratchDepth(of: children.left), 1 + scratchDepth(of: children.right))
   }
 
   /// Sums one number a leaf in tree order. `values` has room for `nodes.count` numbers and holds
   /// the leaves' first; the rest is overwritten.
   package func sum(_ values: UnsafeMutablePointer<Double>) -> Double {
-    for index in leafCount..<nodes.count {
-      values[index] = values[nodes[index].left] + values[nodes[index].right]
+    for (index, node) in nodes.enumerated() {
+      guard let children = node.children else { continue }
+      values[index] = values[children.left] + values[children.right]
     }
     return values[root]
   }

@@ -76,7 +76,7 @@ package final class NodeArena {
     init(_ sizes: Sizes) {
       var end = 0
       func section(_ bytes: Int) -> Int {
-        defer { end = (end + bytes + 4095) / 4096 * 4096 }
+        defer { end = (end + bytes).roundedUp(to: pageBytes) }
         return end
       }
       directive = section(NodeArena.directiveBytes)
@@ -84,7 +84,7 @@ package final class NodeArena {
       blocks = section(sizes.blocks * MemoryLayout<BlockSums>.stride)
       chunks = section(sizes.chunks * MemoryLayout<LeafSums>.stride)
       filled = section(sizes.buckets * MemoryLayout<UInt64>.stride)
-      arenaStride = (sizes.parameters * 4 + 4095) / 4096 * 4096
+      arenaStride = (sizes.parameters * 4).roundedUp(to: pageBytes)
       parameters = section(arenaStride)
       state = sizes.state.map { section($0.count * 4) }
       gradients = section(arenaStride * sizes.gradientSlots)

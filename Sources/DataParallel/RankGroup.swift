@@ -34,7 +34,9 @@ package final class RankGroup {
     let topology = Topology(
       leaders: try world.allgather(value: leader),
       localRanks: try world.allgather(value: node.rank))
-    let position = topology.ranks.firstIndex(of: world.rank) ?? 0
+    guard let position = topology.ranks.firstIndex(of: world.rank) else {
+      preconditionFailure("rank \(world.rank) stands on no node")
+    }
     let nodeIndex = topology.node(of: position)
     let hosts = try RankGroup.hostNames(of: topology, on: world)
     // The claim's cache lines, then the statuses, then the barrier's lines.

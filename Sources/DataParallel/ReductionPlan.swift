@@ -39,12 +39,16 @@ struct ReductionPlan {
     var places: [Int: Place] = [:]
     for (slot, node) in published.enumerated() { places[node] = .slot(slot) }
     var temporaryCount = 0
+    func place(of node: Int) -> Place {
+      guard let place = places[node] else { preconditionFailure("sum \(node) lies nowhere") }
+      return place
+    }
     func plan(_ steps: [(node: Int, left: Int, right: Int)]) -> [Addition] {
       steps.map { step in
         let target = Place.temporary(temporaryCount)
         temporaryCount += 1
         places[step.node] = target
-        return (target, places[step.left] ?? target, places[step.right] ?? target)
+        return (target, place(of: step.left), place(of: step.right))
       }
     }
 
@@ -52,7 +56,8 @@ struct ReductionPlan {
     sumSlots = division.sums(of: node).map { sum in
       let start = tree.nodes[sum].leaves.lowerBound
       // The leftmost term's slot: it has been read when the sum is written there.
-      let slot = published.firstIndex { tree.nodes[$0].leaves.lowerBound == start } ?? 0
+      guard let slot = published.firstIndex(where: { tree.nodes[$0].leaves.lowerBound == start })
+      else { preconditionFailure("sum \(sum) begins with no published one") }
       var steps = plan(tree.additions(from: published, to: sum))
       if let last = steps.popLast() { steps.append((.slot(slot), last.left, last.right)) }
       nodeAdditions += steps
@@ -64,7 +69,7 @@ struct ReductionPlan {
     for (index, sum) in sent.enumerated() { places[sum] = .inbox(index) }
     inboxCount = sent.count
     additions = plan(tree.additions(from: published + sent))
-    result = places[tree.root] ?? .slot(0)
+    result = place(of: tree.root)
     self.temporaryCount = temporaryCount
   }
 }

@@ -16,7 +16,6 @@ package final class SharedSegment {
   package let byteCount: Int
   package let backing: Backing
   private var window: SharedWindow?
-  private static let pageSize = 4096
 
   /// Collective: every rank of the group's nodes. Freed by `RankGroup.freeSharedMemory`.
   /// - Parameter purpose: what an error calls it: "the gradient window".
@@ -28,16 +27,13 @@ package final class SharedSegment {
 
   /// Collective: every rank of `node`. The caller frees it.
   init(on node: borrowing Communicator, byteCount: Int, purpose: String) throws {
-    let rounded = (max(byteCount, 1) + Self.pageSize - 1) / Self.pageSize * Self.pageSize
+    let rounded = max(byteCount, 1).roundedUp(to: pageBytes)
     self.byteCount = rounded
     let fits = try node.broadcast(value: Int32(Self.deviceShmHasRoom(rounded) ? 1 : 0)) == 1
     if fits {
-      let window = try SharedWindow(on: node, byteCount: rounded + Self.pageSize)
-      let start = (UInt(bitPattern: window.base) + UInt(Self.pageSize) - 1)
-      let aligned = start / UInt(Self.pageSize) * UInt(Self.pageSize)
-      if let base = UnsafeMutableRawPointer(bitPattern: aligned),
-        try Self.populate(base, byteCount: rounded, on: node) == 0
-      {
+      let window = try SharedWindow(on: node, byteCount: rounded + pageBytes)
+      let base = window.base.alignedUp(toMultipleOf: pageBytes)
+      if try Self.populate(base, byteCount: rounded, on: node) == 0 {
         // MPI promises nothing about a window's content; that of a single rank is heap memory,
         // with what lay there before.
         let share = Self.share(of: rounded, on: node)
@@ -93,8 +89,8 @@ package final class SharedSegment {
 
   /// The bytes that this rank makes exist.
   private static func share(of byteCount: Int, on node: borrowing Communicator) -> Range<Int> {
-    let pages = WorkDivision.share(byteCount / pageSize, rank: node.rank, of: node.size)
-    return pages.lowerBound * pageSize..<pages.upperBound * pageSize
+    let pages = evenShare(byteCount / pageBytes, rank: node.rank, of: node.size)
+    return pages.lowerBound * pageBytes..<pages.upperBound * pageBytes
   }
 
   private static func mapMemfd(

@@ -68,7 +68,7 @@ package final class SlotFiller {
     _ computeLeaf: Leaf
   ) throws {
     let node = tree.nodes[index]
-    if node.isLeaf {
+    guard let children = node.children else {
       if isLast { lastLeaf = target }
       try computeLeaf(node.leaves.lowerBound, target) { element in
         if isLast { try finish(from: element) }
@@ -76,10 +76,10 @@ package final class SlotFiller {
       if !isLast && ck_all_finite(target, arena.sizes.parameters) == 0 { isFinite = false }
       return
     }
-    try fill(node.left, into: target, depth: depth, isLast: false, computeLeaf)
+    try fill(children.left, into: target, depth: depth, isLast: false, computeLeaf)
     let right = scratch[depth].pointer
     if isLast { pending.append((target, right)) }
-    try fill(node.right, into: right, depth: depth + 1, isLast: isLast, computeLeaf)
+    try fill(children.right, into: right, depth: depth + 1, isLast: isLast, computeLeaf)
     if !isLast { ck_add(target, target, right, arena.sizes.parameters) }
   }
 

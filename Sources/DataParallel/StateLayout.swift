@@ -1,3 +1,5 @@
+import Basics
+
 /// Where the blocks of one array of state lie on a node: only those that its ranks update, bucket
 /// after bucket, so that memory divides by the number of nodes (ZeRO stage 1, arXiv 1910.02054).
 ///
@@ -27,7 +29,7 @@ package struct StateLayout: Sendable, Equatable {
     for slices in division.slices {
       for slice in slices[division.topology.nodes[node]] {
         // On a cache line, as slices of the parameters are.
-        end = (end + 15) / 16 * 16
+        end = end.roundedUp(to: 16)
         let elements = division.elements(of: slice)
         for block in slice {
           starts[block] = end + division.blocks[block].lowerBound - elements.lowerBound

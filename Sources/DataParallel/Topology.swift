@@ -34,7 +34,10 @@ package struct Topology: Sendable, Equatable {
   }
 
   package func node(of position: Int) -> Int {
-    nodes.firstIndex { $0.contains(position) } ?? 0
+    guard let node = nodes.firstIndex(where: { $0.contains(position) }) else {
+      preconditionFailure("no node has position \(position)")
+    }
+    return node
   }
 
   /// The rank of `node` that talks with `position` of another node: the one of the same local

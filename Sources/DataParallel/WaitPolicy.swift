@@ -8,12 +8,16 @@ import MPI
 package struct WaitPolicy {
   var waits: ck_wait_policy
   private let own: UnsafeMutablePointer<RankStatus>
+  /// Looks with a pause between them: a tenth of a millisecond, longer than ranks of one speed wait
+  /// for each other in a step.
+  private static let spins: UInt32 = 4000
 
   /// - Parameter cores: which the ranks of this node may use together; fewer than ranks: nobody
   ///   spins.
   package init(group: RankGroup, cores: Int) {
     own = group.own
-    waits = ck_wait_policy(spins: cores >= group.node.size ? 4000 : 0, yields: 2000, sleep_us: 50)
+    waits = ck_wait_policy(
+      spins: cores >= group.node.size ? Self.spins : 0, yields: 2000, sleep_us: 50)
   }
 
   /// Waits until every rank of the node has come to `barrier` as often as `count` says.

@@ -170,7 +170,7 @@ package final class Watchdog: Sendable {
       guard now > status.since else { return nil }
       let silence = Double(now - status.since) / 1e9
       guard silence > 0.5 else { return nil }
-      let median = Watchdog.median(state.steps)
+      let median = state.steps.isEmpty ? 0 : state.steps.median()
       guard let board = state.board else {
         guard silence > state.limits.end(status.phase, medianStep: median) else { return nil }
         return Watchdog.aloneReport(status, silence)
@@ -224,9 +224,5 @@ package final class Watchdog: Sendable {
       remedy: "A rank that does not say this is the missing one: see whether its host can be "
         + "reached and starts the program.",
       isSecond: status.rank != 0)
-  }
-
-  private static func median(_ values: [Double]) -> Double {
-    values.isEmpty ? 0 : values.sorted()[values.count / 2]
   }
 }

@@ -1,3 +1,5 @@
+import Basics
+
 /// Which leaves and which slices of the parameters each rank has. Plain integers: no MPI.
 ///
 /// Slices count over all ranks of the run: each block is updated by exactly one rank, so work and
@@ -34,7 +36,7 @@ package struct WorkDivision: Sendable {
     self.leafPlace = leafPlace ?? (0, tree.leafCount)
     self.blocks = blocks
     subtrees = (0..<rankCount).map { rank in
-      tree.maximalSubtrees(of: WorkDivision.share(tree.leafCount, rank: rank, of: rankCount))
+      tree.maximalSubtrees(of: evenShare(tree.leafCount, rank: rank, of: rankCount))
     }
     buckets = WorkDivision.buckets(blocks, elements: bucketElements)
     slices = buckets.map { WorkDivision.slices(of: $0, blocks: blocks, ranks: rankCount) }
@@ -73,15 +75,8 @@ package struct WorkDivision: Sendable {
     return (0..<ranks).map { borders[$0]..<max(borders[$0], borders[$0 + 1]) }
   }
 
-  /// A contiguous share of `count` things; the first `count % ranks` ranks have one more.
-  package static func share(_ count: Int, rank: Int, of ranks: Int) -> Range<Int> {
-    let (size, extra) = (count / ranks, count % ranks)
-    let start = rank * size + min(rank, extra)
-    return start..<(start + size + (rank < extra ? 1 : 0))
-  }
-
   package func leaves(of rank: Int) -> Range<Int> {
-    WorkDivision.share(tree.leafCount, rank: rank, of: rankCount)
+    evenShare(tree.leafCount, rank: rank, of: rankCount)
   }
 
   /// The nodes of the tree that the ranks of `node` publish, by slot number, in leaf order.

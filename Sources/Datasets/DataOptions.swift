@@ -1,7 +1,7 @@
 import Basics
 
 /// What a model predicts, where the data leaves a choice.
-package enum DataTask: String, Codable, Sendable {
+package enum DataTask: String, Codable, Sendable, CaseIterable {
   case classification
   case regression
   /// The next token of a text.

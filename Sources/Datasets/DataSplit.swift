@@ -19,7 +19,7 @@ package struct DataSplit: Sendable {
     shuffle: Bool
   ) throws {
     guard validationFraction >= 0, validationFraction < 1 else {
-      throw Failure.usage("--val-fraction: expected 0 ≤ fraction < 1, found \(validationFraction)")
+      throw Failure.usage("val-fraction: expected 0 ≤ fraction < 1, found \(validationFraction)")
     }
     precondition(trainRows >= 0 && explicitValidationRows >= 0)
     guard explicitValidationRows == 0 else {

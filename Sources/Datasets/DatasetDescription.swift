@@ -66,7 +66,7 @@ package struct DatasetDescription: Codable, Equatable, Sendable {
   /// Features of one row.
   package var featureCount: Int { Shape(featureShape).count }
 
-  /// Where one part lies: byte offsets, each a multiple of 4096.
+  /// Where one part lies: byte offsets, each of a page.
   package struct Section: Equatable, Sendable {
     package var rows: Int
     /// `[rows, featureCount]` of `featureType`.
@@ -84,7 +84,7 @@ package struct DatasetDescription: Codable, Equatable, Sendable {
   private func layout() -> (sections: [Section], end: Int) {
     var end = 0
     func take(_ bytes: Int) -> Int {
-      defer { end += (bytes + 4095) / 4096 * 4096 }
+      defer { end += bytes.roundedUp(to: pageBytes) }
       return end
     }
     let sections = DatasetPart.allCases.map { part in

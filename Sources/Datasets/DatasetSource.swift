@@ -88,7 +88,7 @@ struct PartedSource: DatasetSource {
       return try readers[part]?.tasks(description, memory) ?? []
     }
     for task in tasks where task.isSplittable {
-      try task.run(share(index, of: count, rows: task.rows))
+      try task.run(evenShare(task.rows, rank: index, of: count))
     }
     // Whole streams: the biggest first, each to whoever has least. Sizes come from the
     // description, so every process deals the same way.
@@ -99,11 +99,4 @@ struct PartedSource: DatasetSource {
       if owner == index { try task.run(0..<task.rows) }
     }
   }
-}
-
-/// Rows of share `index` of `count`: contiguous, sizes differ by at most one.
-func share(_ index: Int, of count: Int, rows: Int) -> Range<Int> {
-  let (size, longer) = rows.quotientAndRemainder(dividingBy: count)
-  let start = index * size + min(index, longer)
-  return start..<(start + size + (index < longer ? 1 : 0))
 }

@@ -1,13 +1,8 @@
 import Basics
+import Glibc
 
-#if canImport(Glibc)
-  import Glibc
-#else
-  import Musl
-#endif
-
-// All system calls of this target are in this file. Files are read(), never mapped: one that is
-// cut short meanwhile is an error here and not a SIGBUS.
+// Files are read(), never mapped: one that is cut short meanwhile is an error here and not a
+// SIGBUS.
 
 /// Names bytes to be read: a file or something embedded in the program.
 struct Content: Sendable {

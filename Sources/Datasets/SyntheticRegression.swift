@@ -6,27 +6,21 @@ import Basics
 struct SyntheticRegression: PartReader {
   let name: String
   let hasTargets: Bool
-  private(set) var features = 64
-  private(set) var samples = 200_000
+  let features: Int
+  let samples: Int
 
   /// Parses `synthetic-regression[:features=F,samples=N]`. Throws `Failure.usage`.
   init(_ spec: String, hasTargets: Bool) throws {
     name = spec
     self.hasTargets = hasTargets
-    guard let colon = spec.firstIndex(of: ":") else { return }
-    for setting in spec[spec.index(after: colon)...].split(separator: ",") {
-      let pair = setting.split(separator: "=", omittingEmptySubsequences: false)
-      guard pair.count == 2, let value = Int(pair[1]), value > 0 else {
-        throw Self.usage(spec, "expected key=number, found \(quoted(String(setting)))")
-      }
-      switch pair[0] {
-      case "features": features = value
-      case "samples": samples = value
-      default: throw Self.usage(spec, "there is no \(quoted(String(pair[0])))")
-      }
-    }
+    var options = try NamedOptions(parsing: spec, option: "data")
+    features = try options.count("features", default: 64, in: 1...Int.max)
+    samples = try options.count("samples", default: 200_000, in: 1...Int.max)
+    try options.finish()
     guard Shape.checkedCount([features, samples, 64]) != nil else {
-      throw Self.usage(spec, "that is more than memory can address")
+      throw Failure.usage(
+        "\(options.title): \(samples) samples of \(features) features are more than memory can address",
+        remedy: "Take fewer, as in synthetic-regression:features=64,samples=200000.")
     }
   }
 
@@ -65,9 +59,5 @@ struct SyntheticRegression: PartReader {
   /// Stream 0 holds the weights, stream r + 1 row r: its features, then its noise.
   private func random(_ stream: UInt64) -> Philox {
     Philox(seed: 0, purpose: .syntheticData, stream: stream)
-  }
-
-  private static func usage(_ spec: String, _ message: String) -> Failure {
-    .usage("\(spec): \(message)", remedy: "synthetic-regression:features=64,samples=200000")
   }
 }

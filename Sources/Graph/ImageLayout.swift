@@ -64,12 +64,3 @@ struct LayoutChange: Operation {
     return CompiledOperation(forward: [forward], backward: [backward] + addition)
   }
 }
-
-/// An image `[batch, channels, height, width]` that lies channels last.
-func channelsLastDescriptor(
-  _ shape: Shape, type: dnnl_data_type_t = dnnl_f32
-) throws -> dnnl_memory_desc_t {
-  let (channels, height, width) = (shape[1], shape[2], shape[3])
-  return try plainDescriptor(
-    shape.extents, strides: [height * width * channels, 1, width * channels, channels], type: type)
-}

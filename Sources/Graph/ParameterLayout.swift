@@ -1,3 +1,5 @@
+import Basics
+
 /// Where every parameter lies in the one contiguous arena, in forward order.
 ///
 /// Gradients and optimizer state have the same layout. Parameters start on 64-byte boundaries;
@@ -43,7 +45,7 @@ package struct ParameterLayout: Sendable, Equatable {
       }
       entries.append(
         Entry(parameter: parameter, offset: offset, blocks: firstBlock..<blocks.count))
-      offset = (parameterEnd + Self.alignment - 1) / Self.alignment * Self.alignment
+      offset = parameterEnd.roundedUp(to: Self.alignment)
     }
     self.entries = entries
     self.blocks = blocks

@@ -132,9 +132,10 @@ struct PlanCompiler {
     var backward: [(operation: String, kernels: [any Kernel])] = []
     let gradient = mode == .training ? gradients[result] : nil
     gradient?.use(at: lossTime)
-    let targets = Buffer(.targets, count: nodes[result].shape.count)
+    let shape = nodes[result].shape
+    let targets = Buffer(.targets, count: shape[0] * loss.targetsPerSample(output: shape))
     let lossKernel = loss.compile(
-      output: output, shape: nodes[result].shape, targets: targets, gradient: gradient, sums: sums)
+      output: output, shape: shape, targets: targets, gradient: gradient, sums: sums)
     forward.append(("loss", [lossKernel]))
 
     // From the last node to the first, so that the first to write a gradient in the order of
@@ -194,7 +195,9 @@ struct PlanCompiler {
       case .input:
         values[id] = Buffer(.features, count: node.shape.count)
       case .parameter(let parameter):
-        let offset = offsets[parameter.name] ?? 0
+        guard let offset = offsets[parameter.name] else {
+          preconditionFailure("\(parameter.name) has no place among the parameters")
+        }
         values[id] = Buffer(.parameters, count: parameter.count, offset: offset)
         if mode == .training {
           gradients[id] = Buffer(.gradients, count: parameter.count, offset: offset)

@@ -1,6 +1,6 @@
 /// What a layer is made of. Shapes stand beside each function; axis 0 is the batch.
 extension Tensor {
-  /// x·Wᵀ + b: `[batch, in]`, W `[out, in]`, b `[out]` → `[batch, out]`.
+  /// x·Wᵀ + b: `[…, in]`, W `[out, in]`, b `[out]` → `[…, out]`.
   public func linear(weight: Tensor, bias: Tensor?, layer: String = "linear") -> Tensor {
     applying(
       MatrixProduct(hasBias: bias != nil, activation: nil),
@@ -72,11 +72,11 @@ extension Tensor {
     applying(PositionalEmbedding(), [table], layer: layer)
   }
 
-  /// (x − mean)/√(variance + eps)·weight + bias over the last axis.
-  public func layerNormalized(
-    weight: Tensor, bias: Tensor, eps: Float = 1e-5, layer: String = "layernorm"
+  /// (x − mean)/√(variance + ε)·weight + bias over the last axis.
+  public func layerNorm(
+    weight: Tensor, bias: Tensor, epsilon: Float = 1e-5, layer: String = "layernorm"
   ) -> Tensor {
-    applying(LayerNormalization(eps: eps), [weight, bias], layer: layer)
+    applying(LayerNormalization(epsilon: epsilon), [weight, bias], layer: layer)
   }
 
   /// softmax(q·kᵀ/√width)·v of each head: `[batch, T, 3·C]` → `[batch, T, C]`.
@@ -90,10 +90,10 @@ extension Tensor {
   }
 
   /// 1 where the model's input is `token`, else 0: `[batch, T]` → the same shape.
-  public func isToken(_ token: Int32) -> Tensor { applying(TokenMask(token: token)) }
+  public func tokenMask(_ token: Int32) -> Tensor { applying(TokenMask(token: token)) }
 
   /// Elements `range` of one axis, which is not the batch.
-  public func slice(_ range: Range<Int>, axis: Int) -> Tensor {
+  public func sliced(_ range: Range<Int>, axis: Int) -> Tensor {
     applying(Slice(axis: axis, range: range))
   }
 

@@ -1,3 +1,5 @@
+import Basics
+
 /// Gives buffers of one workspace their offsets so that buffers alive at the same time never
 /// overlap and the whole stays small.
 enum WorkspaceAllocator {
@@ -24,16 +26,12 @@ enum WorkspaceAllocator {
       // Those that died are all born: a lifetime does not end before it begins.
       while buffers[deaths[nextDeath]].lifetime.upperBound < buffer.lifetime.lowerBound {
         let dead = buffers[deaths[nextDeath]]
-        gaps.free(dead.offset..<(dead.offset + roundUp(dead.count)))
+        gaps.free(dead.offset..<(dead.offset + dead.count.roundedUp(to: alignment)))
         nextDeath += 1
       }
-      buffer.offset = gaps.take(roundUp(buffer.count))
+      buffer.offset = gaps.take(buffer.count.roundedUp(to: alignment))
     }
     return gaps.end
-  }
-
-  private static func roundUp(_ count: Int) -> Int {
-    (count + alignment - 1) / alignment * alignment
   }
 
   /// What is free of a workspace that can grow.

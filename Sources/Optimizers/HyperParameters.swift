@@ -102,13 +102,3 @@ struct OptimizerValues {
 
   func isOn(_ name: HyperParameter) -> Bool { self[name] == 1 }
 }
-
-/// Checks one number against its range; NaN is in no range.
-func checked(
-  _ name: String, _ value: Double, in range: String, _ isValid: (Double) -> Bool
-) throws -> Double {
-  guard isValid(value) else {
-    throw Failure.usage("\(name): \(value) is out of range", remedy: "Expected \(range).")
-  }
-  return value
-}

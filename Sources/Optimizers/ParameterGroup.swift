@@ -30,33 +30,14 @@ package struct ParameterGroup: Sendable, Equatable, CustomStringConvertible {
         "param-group: '\(text)' is not PATTERN:key=value",
         remedy: "For example 'backbone.*:lr-factor=0.1,weight-decay=0'.")
     }
-    self.init(pattern: String(parts[0]))
-    for pair in parts[1].split(separator: ",", omittingEmptySubsequences: false) {
-      let sides = pair.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
-      let value = sides.count == 2 ? String(sides[1]) : ""
-      func number() throws -> Double {
-        guard let number = Double(value), number >= 0, number.isFinite else {
-          throw Failure.usage(
-            "param-group \(pattern): \(sides[0]) '\(value)'",
-            remedy: "Expected a number, 0 or more, finite.")
-        }
-        return number
-      }
-      switch sides[0] {
-      case "lr-factor": rateFactor = try number()
-      case "weight-decay": weightDecay = try number()
-      case "freeze":
-        guard let flag = Bool(value) else {
-          throw Failure.usage(
-            "param-group \(pattern): freeze '\(value)'", remedy: "Expected true or false.")
-        }
-        isFrozen = flag
-      default:
-        throw Failure.usage(
-          "param-group \(pattern): unknown key '\(sides[0])'",
-          remedy: "Keys: lr-factor, weight-decay, freeze.")
-      }
-    }
+    var options = try NamedOptions(parsing: text, option: "param-group")
+    let range = "a number, 0 or more, finite"
+    self.init(
+      pattern: options.name,
+      rateFactor: try options.number("lr-factor", in: range) { $0 >= 0 },
+      weightDecay: try options.number("weight-decay", in: range) { $0 >= 0 },
+      isFrozen: try options.flag("freeze"))
+    try options.finish()
   }
 
   package var description: String {

@@ -21,8 +21,7 @@ final class EpochSampler {
   /// Of the training rows, where they are windows of a text.
   private let windows: TextWindows?
   let stepsPerEpoch: Int
-  private var current: EpochOrder?
-  private var currentEpoch = -1
+  private var current: (epoch: Int, order: EpochOrder)?
 
   init(
     split: DataSplit, text: TextDescription?, seed: UInt64, shuffles: Bool, batchCount: Int,
@@ -84,11 +83,10 @@ final class EpochSampler {
   }
 
   private func order(of epoch: Int) -> EpochOrder {
-    if let current, epoch == currentEpoch { return current }
+    if let current, current.epoch == epoch { return current.order }
     let order = EpochOrder(
       count: split.trainCount, seed: seed, epoch: epoch, shuffle: shuffles)
-    current = order
-    currentEpoch = epoch
+    current = (epoch, order)
     return order
   }
 }

@@ -268,23 +268,3 @@ final class Journal {
     return table
   }
 }
-
-extension RunConfiguration {
-  /// Where and how a run was called, which no checkpoint needs and none may decide.
-  static let placeSettings: Set<String> = [
-    "run", "resume", "stop-after", "time-limit", "expect-ranks", "progress", "quiet",
-  ]
-
-  /// Without what says where and how a run was called, which no checkpoint needs.
-  var withoutPlace: RunConfiguration {
-    var result = self
-    result.run = nil
-    result.resume = nil
-    result.stopAfter = nil
-    result.timeLimit = nil
-    result.expectRanks = nil
-    result.progress = "auto"
-    result.quiet = false
-    return result
-  }
-}

@@ -14,7 +14,9 @@ final class LeafWorker {
   private let seed: UInt64
   /// Spent on bringing the samples of leaves together so far.
   private(set) var assemblyNanoseconds: UInt64 = 0
-  /// Samples found at once, and how many of them are on their way into the cache at a time.
+  /// Samples found at once: side by side one costs 8 ns, alone 75, and 64 positions lie in a few
+  /// cache lines. And how many are on their way into the cache at a time: a core waits for about as
+  /// many lines together.
   private static let (foundAtOnce, fetchedAhead) = (64, 16)
   /// The last samples found: two turns' worth.
   private let found = UnsafeMutableBufferPointer<BatchAssembler.Sample>.allocate(

@@ -75,7 +75,7 @@ package final class LoadedData {
     let chunk = 1 << 20
     let count = (segment.byteCount + chunk - 1) / chunk
     var sum: UInt64 = 0
-    for index in WorkDivision.share(count, rank: node.rank, of: node.size) {
+    for index in evenShare(count, rank: node.rank, of: node.size) {
       let start = index * chunk
       let values = (segment.base + start).assumingMemoryBound(to: Float.self)
       let hash = ck_hash(values, min(chunk, segment.byteCount - start) / 4)
@@ -99,7 +99,7 @@ package final class LoadedData {
     let count = Moments.chunkCount(split)
     let width = 1 + 2 * dataset.featureCount
     var all = [Double](repeating: 0, count: count * width)
-    for chunk in WorkDivision.share(count, rank: group.rank, of: group.size) {
+    for chunk in evenShare(count, rank: group.rank, of: group.size) {
       let moments = Moments(of: dataset, split, chunk: chunk).flattened
       all.replaceSubrange(chunk * width..<(chunk + 1) * width, with: moments)
     }

@@ -1,7 +1,9 @@
 /// Finds losses far above those of the steps before.
 ///
 /// z = (loss − mean)/deviation over the last 128 steps; a spike is z above 6 after at least 32
-/// steps. It is saved with the run, so that a resumed one finds the same.
+/// steps. Few enough steps that the mean follows a falling loss, many enough for a deviation; by
+/// chance alone a normal number is above 6 once in 10⁹ steps. It is saved with the run, so that a
+/// resumed one finds the same.
 package struct LossSpikes: Sendable, Equatable, Codable {
   package struct Spike: Sendable, Equatable {
     /// z.

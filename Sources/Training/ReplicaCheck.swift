@@ -21,7 +21,7 @@ final class ReplicaCheck {
     self.group = group
     self.memory = memory
     self.layout = layout
-    interval = (Self.leastInterval + roundSteps - 1) / roundSteps * roundSteps
+    interval = Self.leastInterval.roundedUp(to: roundSteps)
   }
 
   /// Before step `step`. Collective: every rank.

@@ -181,7 +181,7 @@ extension TrainingJob {
         totalSteps: configuration.totalSteps(trainCount: run.trainCount),
         firstStep: run.firstStep, samplesBefore: sampler.samplesBefore)
       if run.resumed != nil { journal.didResume(step: run.firstStep, ranks: group.size) }
-      let settings = ConfigurationSources.values(of: configuration.withoutPlace)
+      let settings = ConfigurationSources.values(of: configuration, Setting.stored)
       let modelFile = modelFile
       let checkpointer = Checkpointer(
         store: store, image: parts.image, keep: configuration.keep,

@@ -213,13 +213,10 @@ extension TrainingJob {
       // The result of an earlier end is not this run's.
       ResultSum.remove(folder.model)
       ResultSum.remove(folder.averagedModel)
-      let temporary = folder.path + "/.config.new"
-      var file = try FileWriter(path: temporary)
-      for line in Version.lines { try file.write("# \(line)\n") }
-      try file.write(ConfigurationSources.yaml(of: configuration.withoutPlace))
-      try file.finish()
-      let path = folder.path + "/config.yaml"
-      if rename(temporary, path) != 0 { throw systemFailure(path) }
+      try FileWriter.replace(folder.configuration) { file in
+        for line in Version.lines { try file.write("# \(line)\n") }
+        try file.write(ConfigurationSources.yaml(of: configuration, Setting.stored))
+      }
     }
     return folder
   }

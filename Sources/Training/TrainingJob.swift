@@ -53,7 +53,7 @@ package struct TrainingJob {
   /// Trains. Collective: every rank. Returns the exit code.
   package mutating func run() throws -> Int32 {
     let console = Console(
-      mode: Console.Mode(rawValue: sources.configuration.progress) ?? .auto,
+      mode: sources.configuration.progress,
       isQuiet: sources.configuration.quiet || !group.isFirst)
     return try prepare(console: console, purpose: .train).trainer.run()
   }
@@ -84,7 +84,8 @@ package struct TrainingJob {
 
   /// Everything up to the first step. Collective: every rank.
   package mutating func prepare(console: Console, purpose: Purpose) throws -> PreparedRun {
-    try build(settle(console: console), console: console, purpose: purpose)
+    let run = try settle(console: console)
+    return try build(run, console: console, purpose: purpose)
   }
 
   /// Says what the run is: reads checkpoint and data, and fills the configuration in. Collective:

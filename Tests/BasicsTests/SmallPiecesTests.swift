@@ -21,6 +21,20 @@ import Testing
     #expect(Shape.checkedCount([1 << 32, 1 << 31]) == nil)
   }
 
+  @Test func theMedianIsTheMiddleOrTheUpperOfTwo() {
+    #expect([5, 1, 3].median() == 3)
+    #expect([4.0, 1, 3, 2].median() == 3)
+  }
+
+  @Test func sharesAreEvenAndContiguous() {
+    #expect((0..<3).map { evenShare(8, rank: $0, of: 3) } == [0..<3, 3..<6, 6..<8])
+    #expect((0..<3).map { evenShare(2, rank: $0, of: 3) } == [0..<1, 1..<2, 2..<2])
+  }
+
+  @Test func roundsUpToWholeSteps() {
+    #expect([0, 1, 15, 16, 17].map { $0.roundedUp(to: 16) } == [0, 16, 16, 16, 32])
+  }
+
   @Test func alignedBufferIsAlignedAndZero() {
     let buffer = AlignedBuffer<Float>(count: 5000)
     #expect(UInt(bitPattern: buffer.pointer) % 4096 == 0)

@@ -6,9 +6,8 @@ import Testing
   @Test func pairsInsideGroupsThenOverGroups() {
     /// The tree as nested brackets.
     func text(_ tree: CanonicalTree, _ index: Int) -> String {
-      let node = tree.nodes[index]
-      return node.isLeaf
-        ? "\(node.leaves.lowerBound)" : "(\(text(tree, node.left)) \(text(tree, node.right)))"
+      guard let children = tree.nodes[index].children else { return "\(index)" }
+      return "(\(text(tree, children.left)) \(text(tree, children.right)))"
     }
     let expected = [
       (1, 1, "0"), (2, 2, "(0 1)"), (3, 3, "((0 1) 2)"), (5, 5, "(((0 1) (2 3)) 4)"),
@@ -78,7 +77,7 @@ import Testing
       for (index, node) in tree.nodes.enumerated() {
         let depth = tree.scratchDepth(of: index)
         let bound = Int.bitWidth - 1 - node.leaves.count.leadingZeroBitCount
-        #expect(depth <= bound + 1 && (depth == 0) == node.isLeaf)
+        #expect(depth <= bound + 1 && (depth == 0) == (node.children == nil))
       }
     }
   }
@@ -90,9 +89,8 @@ import Testing
       var values = [Double](repeating: .nan, count: tree.nodes.count)
       for (index, leaf) in leaves.enumerated() { values[index] = Double(leaf) * 1.1 }
       func exact(_ index: Int) -> Double {
-        let node = tree.nodes[index]
-        return node.isLeaf
-          ? Double(leaves[node.leaves.lowerBound]) * 1.1 : exact(node.left) + exact(node.right)
+        guard let children = tree.nodes[index].children else { return Double(leaves[index]) * 1.1 }
+        return exact(children.left) + exact(children.right)
       }
       #expect(tree.sum(&values) == exact(tree.root))
     }
@@ -101,10 +99,8 @@ import Testing
   private func add(_ a: [Float]?, _ b: [Float]?) -> [Float] { zip(a ?? [], b ?? []).map(+) }
 
   private func fill(_ tree: CanonicalTree, _ index: Int, _ values: [[Float]]) -> [Float] {
-    let node = tree.nodes[index]
-    return node.isLeaf
-      ? values[node.leaves.lowerBound]
-      : add(fill(tree, node.left, values), fill(tree, node.right, values))
+    guard let children = tree.nodes[index].children else { return values[index] }
+    return add(fill(tree, children.left, values), fill(tree, children.right, values))
   }
 
   private func sum(_ tree: CanonicalTree, _ values: [[Float]]) -> [Float] {

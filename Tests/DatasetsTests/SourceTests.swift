@@ -45,7 +45,8 @@ import Testing
     for spec in [
       "nothing-like-this", "", "a.npy", "a.npy,b.npy,c.npy",
       "synthetic-regression:features=0", "synthetic-regression:samples=x",
-      "synthetic-regression:rows=3", "synthetic-regression:features=9223372036854775807,samples=2",
+      "synthetic-regression:rows=3", "synthetic-regression:features=2,features=3",
+      "synthetic-regression:features=9223372036854775807,samples=2",
     ] {
       expectFailure(kind: .usage, spec: spec)
     }

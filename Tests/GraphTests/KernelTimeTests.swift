@@ -19,7 +19,7 @@ import Testing
     let run = try PlanRun([64, 96], .meanSquaredError) { x in
       let hidden = relu(
         x.linear(weight: parameter(x, "0.weight", [128, 96]), bias: parameter(x, "0.bias", [128])))
-      let normal = hidden.layerNormalized(
+      let normal = hidden.layerNorm(
         weight: parameter(x, "1.weight", [128]), bias: parameter(x, "1.bias", [128]))
       return normal.linear(weight: parameter(x, "2.weight", [32, 128]), bias: nil)
     }

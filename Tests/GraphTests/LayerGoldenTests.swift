@@ -57,7 +57,7 @@ import Testing
 
   @Test func layerNormalization() throws {
     try compare("layernorm") { x, parameter in
-      x.layerNormalized(weight: parameter("weight") ?? x, bias: parameter("bias") ?? x)
+      x.layerNorm(weight: parameter("weight") ?? x, bias: parameter("bias") ?? x)
     }
   }
 

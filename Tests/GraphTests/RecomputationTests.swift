@@ -12,14 +12,14 @@ import Testing
 
   /// x + proj(gelu(fc(norm x))): both values between are read once, x twice.
   static func block(_ p: (String) -> Tensor) -> Tensor {
-    let normal = p("x").layerNormalized(weight: p("g"), bias: p("b"))
+    let normal = p("x").layerNorm(weight: p("g"), bias: p("b"))
     let hidden = gelu(normal.linear(weight: p("fc"), bias: p("bias")))
     return p("x") + hidden.linear(weight: p("proj"), bias: nil)
   }
 
   /// The norm is read twice and kept, ReLU is joined to the product behind it.
   static func shared(_ p: (String) -> Tensor) -> Tensor {
-    let normal = p("x").layerNormalized(weight: p("g"), bias: p("b"))
+    let normal = p("x").layerNorm(weight: p("g"), bias: p("b"))
     let hidden = relu(silu(normal).linear(weight: p("fc"), bias: p("bias")))
     return normal + hidden.linear(weight: p("proj"), bias: nil)
   }
@@ -58,7 +58,7 @@ import Testing
       ) { x in
         func parameter(_ name: String, _ shape: [Int]) -> Tensor { x.parameter(.test(name, shape)) }
         return (0..<16).reduce(x) { value, index in
-          let normal = value.layerNormalized(
+          let normal = value.layerNorm(
             weight: parameter("\(index).g", [width]), bias: parameter("\(index).b", [width]))
           let hidden = gelu(
             normal.linear(weight: parameter("\(index).v", [8 * width, width]), bias: nil))

@@ -33,7 +33,7 @@ import Testing
         }),
       Case(
         testDescription: "layernorm", parameters: ["x": [2, 3, 21], "w": [21], "b": [21]],
-        model: { p in p("x") + p("x").layerNormalized(weight: p("w"), bias: p("b")) },
+        model: { p in p("x") + p("x").layerNorm(weight: p("w"), bias: p("b")) },
         reference: { p in
           zip(p("x"), SequenceReference.layerNorm(p("x"), p("w"), p("b"))).map { $0 + $1 }
         }),
@@ -89,7 +89,7 @@ import Testing
     parameters: ["x": [2, 5, 9]],
     model: { p in
       let (q, k, v) = (
-        p("x").slice(0..<3, axis: 2), p("x").slice(3..<6, axis: 2), p("x").slice(6..<9, axis: 2)
+        p("x").sliced(0..<3, axis: 2), p("x").sliced(3..<6, axis: 2), p("x").sliced(6..<9, axis: 2)
       )
       return softmax(q.multiplied(by: k.transposed(1, 2))).multiplied(by: v)
     },
@@ -154,7 +154,7 @@ import Testing
     }
     let run = try PlanRun([2, length], vocabulary: 6, .meanSquaredError) { input in
       input.parameter(.test("x", [2, length, 3 * heads * width])).attended(
-        heads: heads, causal: causal, hiding: input.isToken(1))
+        heads: heads, causal: causal, hiding: input.tokenMask(1))
     }
     let x = randomValues(run["x"].count, stream: 1)
     run["x"] = x
@@ -190,12 +190,12 @@ import Testing
       input.parameter(.test("x", [2, length, 6]))
     }
     #expect(
-      refusal(5) { x($0, 3).attended(heads: 1, causal: false, hiding: $0.isToken(1)) } == "none")
+      refusal(5) { x($0, 3).attended(heads: 1, causal: false, hiding: $0.tokenMask(1)) } == "none")
     #expect(
-      refusal(5) { x($0, 4).attended(heads: 1, causal: false, hiding: $0.isToken(1)) }.contains(
+      refusal(5) { x($0, 4).attended(heads: 1, causal: false, hiding: $0.tokenMask(1)) }.contains(
         "expected a mask of keys [2, 4], found [2, 3]"))
-    #expect(refusal(nil) { $0.isToken(1) }.contains("the data has numbers"))
-    #expect(refusal(5) { $0.isToken(1).isToken(1) }.contains("needs the model's input"))
+    #expect(refusal(nil) { $0.tokenMask(1) }.contains("the data has numbers"))
+    #expect(refusal(5) { $0.tokenMask(1).tokenMask(1) }.contains("needs the model's input"))
   }
 
   /// A table's rows are read in any order and more than once.

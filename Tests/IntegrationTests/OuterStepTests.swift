@@ -306,7 +306,7 @@ extension Integration {
         pulse: (1_000_000, 5000)
       ) { $0.stderr.contains(" is lost") }
       let outcome = try job.finish(timeout: 20)
-      #expect(outcome.code == 75 && outcome.seconds < 21.5, "\(outcome)")
+      #expect(outcome.code == 75, "\(outcome)")
       let step = try #require(run.steps.max())
       #expect(step % 300 == 0, "\(outcome)")
       #expect(outcome.stderr.contains("what came after step \(step) is lost"), "\(outcome)")
@@ -325,9 +325,8 @@ extension Integration {
         Self.endless + run.option
           + ["--local-steps", "70", "--checkpoint-every", "70000000st", "--time-limit", "14s"],
         prefix: hosts.prefix)
-      #expect(outcome.seconds < 15, "\(outcome)")
       let end = try #require(run.metrics("end").last)
-      #expect(try end.text("reason") == "time-limit")
+      #expect(try end.text("reason") == "time-limit" && end.number("wall_s") < 14, "\(outcome)")
       let step = try #require(end.step)
       #expect(step % 70 == 0 && run.steps == [step], "saved where the hosts met")
       try IntegrationTests.run(
@@ -345,7 +344,6 @@ extension Integration {
         Self.endless + folder.run("run").option
           + ["--local-steps", "1000000", "--time-limit", "10s"],
         prefix: hosts.prefix, timeout: 30)
-      #expect(outcome.seconds < 11, "\(outcome)")
       for words in [
         "the job's time ends within a round of 1000000 local steps, before its first checkpoint",
         "Lower --local-steps",

@@ -82,6 +82,21 @@ extension Integration {
       try expectSame(copy, resumes: [(26, 3)])
     }
 
+    /// Its text is part of the state: the file may become another, or go.
+    @Test func `A run keeps the model file it began with`() throws {
+      let path = try folder.write("model.yaml", "layers:\n  - linear: 8\n  - linear: 10\n")
+      let (whole, stopped) = (folder.run("of-file"), folder.run("of-file-stopped"))
+      let recipe = Self.recipe + ["--model", path, "--epochs", "1"]
+      try IntegrationTests.run(ranks: 1, expecting: 0, recipe + whole.option)
+      try IntegrationTests.run(
+        ranks: 2, expecting: 75, recipe + stopped.option + ["--stop-after", "7"])
+      try folder.write("model.yaml", "layers:\n  - linear: 10\n")
+      let outcome = try IntegrationTests.run(
+        ranks: 3, expecting: 0, stopped.option + ["--resume", "latest", "--quiet"])
+      #expect(outcome.stderr.contains("model.yaml has changed"), "\(outcome)")
+      #expect(try stopped.digest() == whole.digest())
+    }
+
     @Test func `A stop that is never reached, or lies behind`() throws {
       let run = folder.run("stops")
       let recipe = ["--epochs", "1", "--quiet"] + run.option
@@ -117,7 +132,7 @@ extension Integration {
       let run = folder.run("auto")
       // A start was killed before it had written its configuration.
       try Subject.tool("mkdir", run.path)
-      try folder.write("auto/.config.new", "data: di")
+      try folder.write("auto/.config.yaml.new", "data: di")
       let auto = Self.recipe + run.option + ["--resume", "auto"]
       try IntegrationTests.run(ranks: 2, expecting: 75, auto + ["--stop-after", "30"])
       try IntegrationTests.run(ranks: 3, expecting: 0, auto)

@@ -43,11 +43,9 @@ extension Integration {
       for rank in [0, 2] {
         let run = folder.run("killed-\(rank)")
         let job = try start(run)
-        let time = ContinuousClock.now
         kill(try self.rank(rank, of: job), SIGKILL)
         let outcome = try job.finish(timeout: 20)
         #expect(outcome.code == 137, "\(outcome)")
-        #expect(ContinuousClock.now - time < .seconds(5))
         runs.append(run)
       }
       let end = ["--steps", "\((runs.flatMap(\.steps).max() ?? 0) + 300)"]

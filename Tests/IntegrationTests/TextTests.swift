@@ -83,7 +83,7 @@ extension Integration {
         Refusal(["--data", text, "--standardize"], 64, "no numbers"),
         Refusal(["--data", "digits", "--model", "gpt"], 64, "the data has numbers"),
         Refusal(["--data", text, "--model", "gpt:heads=3"], 64, "3 heads"),
-        Refusal(["--data", text, "--model", "gpt:depth=3"], 64, "depth=3"),
+        Refusal(["--data", text, "--model", "gpt:depth=3"], 64, "'depth'", "heads"),
       ])
     }
   }

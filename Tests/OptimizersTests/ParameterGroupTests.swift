@@ -18,7 +18,7 @@ import Testing
     ("a:freeze", "freeze"), ("a:freeze=yes", "freeze"), ("a:lr-factor=-1", "lr-factor '-1'"),
     ("a:lr-factor=inf", "lr-factor 'inf'"), ("a:lr-factor=x", "lr-factor 'x'"),
     ("a:weight-decay=nan", "weight-decay 'nan'"), ("a:rate=1", "'rate'"),
-    ("a:freeze=true,", "unknown key ''"),
+    ("a:freeze=true,", "''"), ("a:freeze=true,freeze=false", "twice"),
   ])
   func refuses(_ text: String, words: String) {
     let refused = failure { _ = try ParameterGroup(parsing: text) }

@@ -96,6 +96,11 @@ extension Parameter {
   }
 }
 
+extension Loss {
+  /// PyTorch's `MSELoss`.
+  package static let meanSquaredError = Loss.elements(.squared)
+}
+
 extension Activation {
   package static let all: [Activation] = [
     .relu, .leakyRelu(slope: 0.1), .elu, .gelu(tanh: false), .gelu(tanh: true), .silu, .sigmoid,

@@ -132,13 +132,24 @@ import Training
     }
   }
 
+  private static let settings = [
+    "data": "digits", "batch-size": "64", "optimizer": "sgd", "lr": "0.1", "seed": "3",
+    "schedule": "linear", "logical-ranks": "2", "threads": "1",
+  ]
+
+  /// Where and how the run was called decides nothing, though a state may say it.
+  @Test func callsAreNotRead() throws {
+    var state = sample.state(5)
+    state.settings = Self.settings
+    let configuration = try state.configuration(origin: "x").configuration
+    state.settings.merge(["run": "x", "quiet": "true", "progress": "off"]) { $1 }
+    #expect(try state.configuration(origin: "x").configuration == configuration)
+  }
+
   /// What is missing must not become a default in silence.
   @Test func settingsAreThere() throws {
     var state = sample.state(5)
-    state.settings = [
-      "data": "digits", "batch-size": "64", "optimizer": "sgd", "lr": "0.1", "seed": "3",
-      "schedule": "linear", "logical-ranks": "2", "threads": "1",
-    ]
+    state.settings = Self.settings
     #expect(try state.configuration(origin: "x").configuration.seed == 3)
     for name in state.settings.keys {
       var less = state

@@ -60,6 +60,21 @@ import Testing
     #expect(picture("", spiky).contains(",40.0 "))
   }
 
+  /// Each doubling is as wide as the one before, and values below 1 have a place too.
+  @Test func drawsDoublings() {
+    func svg(_ points: [(x: Int, y: Double)]) -> String {
+      LineChart(title: "t", yLabel: "y", series: [LineChart.Series("", points)])
+        .svg(scale: .powersOfTwo)
+    }
+    #expect(svg([(1, 1), (2, 2), (4, 4)]).contains("points=\"72.0,312.0 384.0,176.0 696.0,40.0\""))
+    let slow = svg([(1, 1), (2, 0.25), (4, 0.5)])
+    #expect(slow.contains("points=\"72.0,40.0 384.0,312.0 696.0,176.0\""))
+    #expect(slow.contains(">0.25</text>") && slow.contains(">4</text>"))
+    #expect(
+      svg((0...19).map { (1 << $0, Double(1 << $0)) }).components(separatedBy: "</text>").count < 30
+    )
+  }
+
   /// A second curve of few points is joined across them, named, and nothing before its first.
   @Test func drawsSparsePoints() {
     let chart = LineChart(

@@ -187,3 +187,16 @@ import Training
     #expect(failure { _ = try SafetensorsFile(path: folder.path) }?.kind == .badData)
   }
 }
+
+extension SafetensorsFile {
+  /// The elements of tensor `name`, as `read` checks them.
+  fileprivate func floats(_ name: String, shape: [Int]) throws -> [Float] {
+    // A scalar has an empty shape, and what has no elements needs an address all the same.
+    let count = shape.reduce(1, *)
+    return try [Float](unsafeUninitializedCapacity: max(1, count)) { buffer, filled in
+      guard let base = buffer.baseAddress else { return }
+      try read(name, shape: shape, into: base)
+      filled = count
+    }
+  }
+}

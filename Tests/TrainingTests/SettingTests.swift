@@ -127,6 +127,29 @@ import Training
     #expect(failure?.kind == .usage && failure?.message.hasPrefix("\(name): 'weight'") == true)
   }
 
+  /// A choice lists what there is.
+  @Test(arguments: [
+    ("task", "classification, regression, language-model or masked-language-model"),
+    ("tokenizer", "char or byte"), ("init", "he, xavier, lecun or normal"),
+    ("precision", "fp32, bf16 or bf16-emulated"), ("checkpoint-mode", "async or sync"),
+    ("monitor", "val-loss or val-accuracy"), ("progress", "auto, on or off"),
+    ("reduction", "canonical or fast"),
+  ])
+  func choices(_ name: String, words: String) {
+    let failure = failure { _ = try configuration([name: "other"]) }
+    #expect(failure?.message == "\(name): 'other' is not valid (from --\(name))")
+    #expect(failure?.remedy == "Expected \(words).")
+  }
+
+  /// Where and how a run was called is not for its next job to find.
+  @Test func callsAreNotStored() throws {
+    let stored = ConfigurationSources.values(of: try configuration(Self.samples), Setting.stored)
+    #expect(
+      Set(Self.samples.keys).subtracting(stored.keys) == [
+        "run", "resume", "stop-after", "time-limit", "expect-ranks", "progress", "quiet",
+      ])
+  }
+
   @Test(arguments: ["learning-rate", "LR", "", "lr "]) func unknownNames(_ name: String) {
     var sources = ConfigurationSources()
     let failure = failure { try sources.apply(name, "1", from: "a test") }

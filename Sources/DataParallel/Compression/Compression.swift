@@ -14,9 +14,6 @@ package enum Compression: Sendable, Equatable, CustomStringConvertible {
   /// Matrices as products of `rank` columns and rows.
   case powerSGD(rank: Int)
 
-  private static let defaultRank = 4.0
-  private static let ranks = 1.0...256
-
   /// `none`, `bf16`, `fp16` or `powersgd[:rank=R]`.
   /// - Throws: `Failure.usage`.
   package init(parsing text: String) throws {
@@ -26,10 +23,7 @@ package enum Compression: Sendable, Equatable, CustomStringConvertible {
     case "bf16": self = .bf16
     case "fp16": self = .fp16
     case "powersgd":
-      let rank = try options.number(
-        "rank", default: Self.defaultRank, in: "a whole number from 1 to 256"
-      ) { $0 == $0.rounded() && Self.ranks.contains($0) }
-      self = .powerSGD(rank: Int(rank))
+      self = .powerSGD(rank: try options.count("rank", default: 4, in: 1...256))
     default:
       throw Failure.usage(
         "compress: '\(text)' is not valid",

@@ -17,7 +17,7 @@ package struct SharedSection {
   package init(base: UnsafeMutableRawPointer, shares count: Int, stride: Int, ranks: Int) {
     self.base = base
     owned = (0..<ranks).map { rank in
-      let share = WorkDivision.share(count, rank: rank, of: ranks)
+      let share = evenShare(count, rank: rank, of: ranks)
       return [share.lowerBound * stride..<share.upperBound * stride]
     }
   }

@@ -15,8 +15,6 @@ package enum Loss: Sendable, Equatable {
 
   /// PyTorch's `CrossEntropyLoss`.
   package static let crossEntropy = Loss.classes(.crossEntropy(ClassSettings()))
-  /// PyTorch's `MSELoss`.
-  package static let meanSquaredError = Loss.elements(.squared)
 
   /// Whether targets are class indices (`Int32`) rather than values (`Float`).
   package var takesClasses: Bool {
@@ -58,13 +56,15 @@ package enum Loss: Sendable, Equatable {
     output: Buffer, shape: Shape, targets: Buffer, gradient: Buffer?,
     sums: UnsafeMutablePointer<ck_loss_sums>
   ) -> any Kernel {
-    let hasGradient = gradient != nil
     let classes = max(1, shape[shape.rank - 1])
+    var arguments = KernelArguments()
+    let (x, y) = (arguments.add(output), arguments.add(targets))
+    let dx = arguments.add(gradient)
     // A closure over raw addresses: `sums` lives as long as the plan, which owns this kernel.
-    return ClosureKernel([output, targets] + (gradient.map { [$0] } ?? [])) { pointers in
+    return ClosureKernel(arguments.buffers) { pointers in
       let site = LossSite(
-        output: pointers[0], targets: UnsafeRawPointer(pointers[1]),
-        gradient: hasGradient ? pointers[2] : nil, rows: shape.count / classes, classes: classes,
+        output: pointers[x], targets: UnsafeRawPointer(pointers[y]),
+        gradient: dx.map { pointers[$0] }, rows: shape.count / classes, classes: classes,
         sums: sums)
       switch self {
       case .classes(let loss): loss.run(site)

@@ -103,13 +103,15 @@ package enum Activation: Operation, Hashable {
   private func compileGelu(_ site: Site) -> CompiledOperation {
     let (count, rounds) = (site.outputShape.count, site.roundsResult)
     func forward(_ slope: Buffer?) -> any Kernel {
-      let keepsSlope = slope != nil
-      return ClosureKernel([site.inputs[0], site.output] + (slope.map { [$0] } ?? [])) { pointers in
-        let slope = keepsSlope ? pointers[2] : nil
+      var arguments = KernelArguments()
+      let (x, y) = (arguments.add(site.inputs[0]), arguments.add(site.output))
+      let kept = arguments.add(slope)
+      return ClosureKernel(arguments.buffers) { pointers in
+        let slope = kept.map { pointers[$0] }
         if rounds {
-          ck_gelu_rounded(pointers[0], halves(pointers[1]), slope, count)
+          ck_gelu_rounded(pointers[x], halves(pointers[y]), slope, count)
         } else {
-          ck_gelu(pointers[0], pointers[1], slope, count)
+          ck_gelu(pointers[x], pointers[y], slope, count)
         }
       }
     }
@@ -144,31 +146,5 @@ package enum Activation: Operation, Hashable {
     case .elu, .silu: 1
     default: 0
     }
-  }
-}
-
-/// Where a primitive that cannot add writes its gradient, and the addition that follows.
-func accumulation(
-  into target: GradientTarget, count: Int, _ site: Site
-) -> (result: Buffer, addition: [any Kernel]) {
-  guard target.accumulates else { return (target.buffer, []) }
-  let fresh = site.scratch(bytes: count * 4, during: .backward)
-  let addition = ClosureKernel([target.buffer, fresh]) { pointers in
-    ck_add(pointers[0], pointers[0], pointers[1], count)
-  }
-  return (fresh, [addition])
-}
-
-/// ReLU of a value that nobody needs unrectified.
-func reluInPlace(_ buffer: Buffer) -> any Kernel {
-  let count = buffer.count
-  return ClosureKernel([buffer]) { pointers in ck_relu(pointers[0], pointers[0], count) }
-}
-
-/// The gradient through that ReLU, in place, from its result.
-func reluMask(gradient: Buffer, output: Buffer) -> any Kernel {
-  let count = output.count
-  return ClosureKernel([gradient, output]) { pointers in
-    ck_relu_mask(pointers[0], pointers[1], count)
   }
 }

@@ -28,15 +28,3 @@ package struct Addition: Operation {
     return CompiledOperation(forward: [forward], backward: backward)
   }
 }
-
-/// Delivers a gradient as it is.
-func copyOrAdd(_ gradient: Buffer, to target: GradientTarget, count: Int) -> any Kernel {
-  let accumulates = target.accumulates
-  return ClosureKernel([target.buffer, gradient]) { pointers in
-    if accumulates {
-      ck_add(pointers[0], pointers[0], pointers[1], count)
-    } else {
-      pointers[0].update(from: pointers[1], count: count)
-    }
-  }
-}

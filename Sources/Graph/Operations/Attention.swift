@@ -57,28 +57,43 @@ package struct Attention: Operation {
       bytes: ck_attention_statistics(shape) * 4,
       during: site.outputGradient == nil ? .forward : .both)
     let scratch = site.scratch(bytes: ck_attention_scratch(shape, 0) * 4, during: .forward)
-    let hidden = site.inputs.dropFirst()
-    let masks = !hidden.isEmpty
-    let forward = ClosureKernel(
-      [site.inputs[0], site.output, statistics, scratch] + hidden
-    ) { pointers in
+    let hidden = site.inputs.count > 1 ? site.inputs[1] : nil
+    var arguments = KernelArguments()
+    let x = arguments.add(site.inputs[0])
+    let mask = arguments.add(hidden)
+    let y = arguments.add(site.output)
+    let (kept, space) = (arguments.add(statistics), arguments.add(scratch))
+    let forward = ClosureKernel(arguments.buffers) { pointers in
       ck_attention(
-        pointers[0], masks ? pointers[4] : nil, pointers[1], pointers[2], shape, pointers[3])
+        pointers[x], mask.map { pointers[$0] }, pointers[y], pointers[kept], shape,
+        pointers[space])
     }
     guard let upstream = site.outputGradient, let target = site.inputGradients[0] else {
       return CompiledOperation(forward: [forward])
     }
-    let accumulates: Int32 = target.accumulates ? 1 : 0
-    let workspace = site.scratch(bytes: ck_attention_scratch(shape, 1) * 4, during: .backward)
-    let backward = ClosureKernel(
-      [site.inputs[0], upstream, statistics, target.buffer, workspace] + hidden
-    ) { pointers in
-      ck_attention_backward(
-        pointers[0], masks ? pointers[5] : nil, pointers[1], pointers[2], pointers[3], shape,
-        pointers[4], accumulates)
-    }
     // A mask is a choice: it has no slope.
     let clear = site.inputGradients.dropFirst().flatMap { $0.map(clearing) ?? [] }
-    return CompiledOperation(forward: [forward], backward: [backward] + clear)
+    return CompiledOperation(
+      forward: [forward],
+      backward: [backward(site, upstream, target, shape, statistics, hidden)] + clear)
+  }
+
+  private func backward(
+    _ site: Site, _ upstream: Buffer, _ target: GradientTarget, _ shape: ck_attention_shape,
+    _ statistics: Buffer, _ hidden: Buffer?
+  ) -> any Kernel {
+    var arguments = KernelArguments()
+    let x = arguments.add(site.inputs[0])
+    let mask = arguments.add(hidden)
+    let dy = arguments.add(upstream)
+    let kept = arguments.add(statistics)
+    let dx = arguments.add(target)
+    let space = arguments.add(
+      site.scratch(bytes: ck_attention_scratch(shape, 1) * 4, during: .backward))
+    return ClosureKernel(arguments.buffers) { pointers in
+      ck_attention_backward(
+        pointers[x], mask.map { pointers[$0] }, pointers[dy], pointers[kept], pointers[dx.index],
+        shape, pointers[space], dx.adds)
+    }
   }
 }

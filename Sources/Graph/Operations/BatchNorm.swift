@@ -52,34 +52,10 @@ package struct BatchNorm: Operation {
     let rows = site.outputShape.count / channels
     let state = NormState(
       site.scratch(bytes: NormState.bytes(channels), during: .both), channels)
-    let sums = site.scratch(bytes: 2 * 8 * channels, during: .forward)
     guard let upstream = site.outputGradient else {
-      return CompiledOperation(forward: evaluation(site, state, rows: rows))
+      return CompiledOperation(forward: [evaluation(site, state, rows: rows)])
     }
-
-    let (epsilon, rectifies, adds) = (epsilon, rectifies, adds)
-    // The running statistics' places: parameters all, so each has a gradient.
-    let statistics = site.inputGradients[3...4].compactMap { $0?.buffer }
-    let forward = ClosureKernel(
-      [site.inputs[0], site.inputs[1], site.inputs[2], state.buffer, sums, site.output]
-        + statistics + (adds ? [site.inputs[5]] : [])
-    ) { pointers in
-      let sums = UnsafeMutableRawPointer(pointers[4]).assumingMemoryBound(to: Double.self)
-      ck_channel_moments(pointers[0], rows, channels, sums, sums + channels)
-      let place = state.place(pointers[3])
-      for channel in 0..<channels {
-        let (mean, squares) = (sums[channel], sums[channels + channel])
-        place.set(
-          channel, mean: mean, variance: squares / Double(rows), epsilon: epsilon,
-          weight: pointers[1][channel])
-        let count = rows < 2 ? 0 : Double(rows)
-        pointers[6][channel] = Float(count * mean)
-        pointers[7][channel] = rows < 2 ? 0 : Float(count * (squares / Double(rows - 1)))
-      }
-      ck_scale_channels(
-        pointers[0], place.mean, place.scale, pointers[2], adds ? pointers[8] : nil, pointers[5],
-        rows, channels, rectifies ? 1 : 0)
-    }
+    let forward = training(site, state, rows: rows)
     var backward = [backward(site, state, upstream, rows: rows)]
     if adds {
       if rectifies { backward.insert(reluMask(gradient: upstream, output: site.output), at: 0) }
@@ -90,69 +66,98 @@ package struct BatchNorm: Operation {
     return CompiledOperation(forward: [forward], backward: backward)
   }
 
-  private func evaluation(_ site: Site, _ state: NormState, rows: Int) -> [any Kernel] {
-    let (epsilon, rectifies, adds, channels) = (epsilon, rectifies, adds, state.channels)
-    return [
-      ClosureKernel([state.buffer, site.output] + site.inputs) { pointers in
-        let (place, pointers, output) = (state.place(pointers[0]), pointers + 2, pointers[1])
-        for channel in 0..<channels {
-          place.set(
-            channel, mean: Double(pointers[3][channel]), variance: Double(pointers[4][channel]),
-            epsilon: epsilon, weight: pointers[1][channel])
-        }
-        ck_scale_channels(
-          pointers[0], place.mean, place.scale, pointers[2], adds ? pointers[5] : nil, output,
-          rows, channels, rectifies ? 1 : 0)
+  private func training(_ site: Site, _ state: NormState, rows: Int) -> any Kernel {
+    guard let meanPlace = site.inputGradients[3]?.buffer,
+      let variancePlace = site.inputGradients[4]?.buffer
+    else { preconditionFailure("running statistics are parameters, which have gradients") }
+    let (epsilon, rectifies, channels) = (epsilon, rectifies, state.channels)
+    var arguments = KernelArguments()
+    let x = arguments.add(site.inputs[0])
+    let weight = arguments.add(site.inputs[1])
+    let bias = arguments.add(site.inputs[2])
+    let addend = arguments.add(adds ? site.inputs[5] : nil)
+    let kept = arguments.add(state.buffer)
+    let moments = arguments.add(site.scratch(bytes: 2 * 8 * channels, during: .forward))
+    let y = arguments.add(site.output)
+    let (leafMean, leafVariance) = (arguments.add(meanPlace), arguments.add(variancePlace))
+    return ClosureKernel(arguments.buffers) { pointers in
+      let moments = doubles(pointers[moments])
+      ck_channel_moments(pointers[x], rows, channels, moments, moments + channels)
+      let place = state.place(pointers[kept])
+      for channel in 0..<channels {
+        let (mean, squares) = (moments[channel], moments[channels + channel])
+        place.set(
+          channel, mean: mean, variance: squares / Double(rows), epsilon: epsilon,
+          weight: pointers[weight][channel])
+        let count = rows < 2 ? 0 : Double(rows)
+        pointers[leafMean][channel] = Float(count * mean)
+        pointers[leafVariance][channel] =
+          rows < 2 ? 0 : Float(count * (squares / Double(rows - 1)))
       }
-    ]
+      ck_scale_channels(
+        pointers[x], place.mean, place.scale, pointers[bias], addend.map { pointers[$0] },
+        pointers[y], rows, channels, rectifies ? 1 : 0)
+    }
+  }
+
+  private func evaluation(_ site: Site, _ state: NormState, rows: Int) -> any Kernel {
+    let (epsilon, rectifies, channels) = (epsilon, rectifies, state.channels)
+    var arguments = KernelArguments()
+    let x = arguments.add(site.inputs[0])
+    let weight = arguments.add(site.inputs[1])
+    let bias = arguments.add(site.inputs[2])
+    let (mean, variance) = (arguments.add(site.inputs[3]), arguments.add(site.inputs[4]))
+    let addend = arguments.add(adds ? site.inputs[5] : nil)
+    let kept = arguments.add(state.buffer)
+    let y = arguments.add(site.output)
+    return ClosureKernel(arguments.buffers) { pointers in
+      let place = state.place(pointers[kept])
+      for channel in 0..<channels {
+        place.set(
+          channel, mean: Double(pointers[mean][channel]),
+          variance: Double(pointers[variance][channel]), epsilon: epsilon,
+          weight: pointers[weight][channel])
+      }
+      ck_scale_channels(
+        pointers[x], place.mean, place.scale, pointers[bias], addend.map { pointers[$0] },
+        pointers[y], rows, channels, rectifies ? 1 : 0)
+    }
   }
 
   private func backward(
     _ site: Site, _ state: NormState, _ upstream: Buffer, rows: Int
   ) -> any Kernel {
     let channels = state.channels
-    let sums = site.scratch(bytes: 2 * 8 * channels, during: .backward)
-    let lines = site.scratch(bytes: 2 * 4 * channels, during: .backward)
-    let targets = site.inputGradients[0...2].map { $0 }
-    let accumulates = targets.map { $0?.accumulates ?? false }
     // Of a sum the gradient is masked beforehand.
     let rectifies: Int32 = rectifies && !adds ? 1 : 0
-    let hasInput = targets[0] != nil
-    return ClosureKernel(
-      [site.inputs[0], upstream, site.inputs[2], sums, lines]
-        + [targets[1], targets[2]].compactMap { $0?.buffer } + [state.buffer]
-        + [targets[0]].compactMap { $0?.buffer }
-    ) { pointers in
-      let place = state.place(pointers[7])
+    var arguments = KernelArguments()
+    let x = arguments.add(site.inputs[0])
+    let bias = arguments.add(site.inputs[2])
+    let dy = arguments.add(upstream)
+    let kept = arguments.add(state.buffer)
+    let sums = arguments.add(site.scratch(bytes: 2 * 8 * channels, during: .backward))
+    let lines = arguments.add(site.scratch(bytes: 2 * 4 * channels, during: .backward))
+    let dx = arguments.add(site.inputGradients[0])
+    let dw = arguments.add(site.inputGradients[1])
+    let db = arguments.add(site.inputGradients[2])
+    return ClosureKernel(arguments.buffers) { pointers in
+      let place = state.place(pointers[kept])
       var norm = ck_norm_rows(
-        x: pointers[0], dy: pointers[1], mean: place.mean, scale: place.scale, bias: pointers[2],
-        rows: rows, channels: channels, rectifies: rectifies)
-      let sums = UnsafeMutableRawPointer(pointers[3]).assumingMemoryBound(to: Double.self)
+        x: pointers[x], dy: pointers[dy], mean: place.mean, scale: place.scale,
+        bias: pointers[bias], rows: rows, channels: channels, rectifies: rectifies)
+      let sums = doubles(pointers[sums])
       ck_norm_sums(&norm, sums, sums + channels)
-      let (slope, offset) = (pointers[4], pointers[4] + channels)
+      let (slope, offset) = (pointers[lines], pointers[lines] + channels)
       for channel in 0..<channels {
         let inverse = Double(place.inverse[channel])
         let (sum, product) = (sums[channel], sums[channels + channel])
-        let (weight, bias) = (Float(product * inverse), Float(sum))
-        pointers[5][channel] = accumulates[1] ? pointers[5][channel] + weight : weight
-        pointers[6][channel] = accumulates[2] ? pointers[6][channel] + bias : bias
+        dw?.deliver(Float(product * inverse), at: channel, pointers)
+        db?.deliver(Float(sum), at: channel, pointers)
         let scale = Double(place.scale[channel])
         slope[channel] = Float(-scale * inverse * inverse * product / Double(rows))
         offset[channel] = Float(-scale * sum / Double(rows))
       }
-      if hasInput { ck_norm_backward(&norm, slope, offset, pointers[8], accumulates[0] ? 1 : 0) }
+      if let dx { ck_norm_backward(&norm, slope, offset, pointers[dx.index], dx.adds) }
     }
-  }
-}
-
-/// Inputs x, weight, bias and further arrays of one number a channel.
-func checkNorm(_ inputs: [Shape]) throws(ShapeMismatch) {
-  let x = inputs[0]
-  guard x.rank == 2 || x.rank == 4 else {
-    throw ShapeMismatch(
-      "expected input [batch, channels] or [batch, channels, height, width], found \(x)")
-  }
-  for parameter in inputs.dropFirst() where parameter.extents != [x[1]] {
-    throw ShapeMismatch("expected \(parameter[0]) channels, found \(x)")
   }
 }

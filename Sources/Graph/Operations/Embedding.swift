@@ -98,10 +98,3 @@ package struct PositionalEmbedding: Operation {
     return CompiledOperation(forward: [forward], backward: backward)
   }
 }
-
-/// Zeroes a gradient that kernels only add to, unless another consumer has written there.
-func clearing(_ target: GradientTarget) -> [any Kernel] {
-  let count = target.buffer.count
-  return target.accumulates
-    ? [] : [ClosureKernel([target.buffer]) { $0[0].update(repeating: 0, count: count) }]
-}

@@ -35,26 +35,32 @@ package struct GroupNorm: Operation {
     let (groups, epsilon) = (groups, epsilon)
     let width = NormState.bytes(channels) / 4
     let state = NormState(site.scratch(bytes: 4 * width * batch, during: .both), channels)
-    let moments = site.scratch(bytes: 2 * 8 * channels, during: .forward)
-    let forward = ClosureKernel(site.inputs + [state.buffer, moments, site.output]) { pointers in
-      let moments = UnsafeMutableRawPointer(pointers[4]).assumingMemoryBound(to: Double.self)
+    var arguments = KernelArguments()
+    let x = arguments.add(site.inputs[0])
+    let weight = arguments.add(site.inputs[1])
+    let bias = arguments.add(site.inputs[2])
+    let kept = arguments.add(state.buffer)
+    let moments = arguments.add(site.scratch(bytes: 2 * 8 * channels, during: .forward))
+    let y = arguments.add(site.output)
+    let forward = ClosureKernel(arguments.buffers) { pointers in
+      let moments = doubles(pointers[moments])
+      let weight = pointers[weight]
       for sample in 0..<batch {
         let start = sample * rows * channels
-        let x = pointers[0] + start
+        let x = pointers[x] + start
         ck_channel_moments(x, rows, channels, moments, moments + channels)
-        let place = state.place(pointers[3] + sample * width)
+        let place = state.place(pointers[kept] + sample * width)
         for group in 0..<groups {
           let range = group * members..<(group + 1) * members
           let (mean, variance) = GroupNorm.combine(
             moments, moments + channels, range, rows: rows)
           for channel in range {
             place.set(
-              channel, mean: mean, variance: variance, epsilon: epsilon,
-              weight: pointers[1][channel])
+              channel, mean: mean, variance: variance, epsilon: epsilon, weight: weight[channel])
           }
         }
         ck_scale_channels(
-          x, place.mean, place.scale, pointers[2], nil, pointers[5] + start, rows, channels, 0)
+          x, place.mean, place.scale, pointers[bias], nil, pointers[y] + start, rows, channels, 0)
       }
     }
     guard let upstream = site.outputGradient else { return CompiledOperation(forward: [forward]) }
@@ -85,35 +91,38 @@ package struct GroupNorm: Operation {
       site.outputShape[0], state.channels, state.channels / groups
     )
     let groups = groups
+    var arguments = KernelArguments()
+    let x = arguments.add(site.inputs[0])
+    let weight = arguments.add(site.inputs[1])
+    let bias = arguments.add(site.inputs[2])
+    let dy = arguments.add(upstream)
+    let kept = arguments.add(state.buffer)
     // Sums of one sample, then sums over the samples.
-    let sums = site.scratch(bytes: 4 * 8 * channels, during: .backward)
-    let lines = site.scratch(bytes: 2 * 4 * channels, during: .backward)
-    let targets = site.inputGradients
-    let adds = targets.map { $0?.accumulates ?? false }
-    let hasInput = targets[0] != nil
-    return ClosureKernel(
-      [site.inputs[0], site.inputs[1], upstream, state.buffer, sums, lines]
-        + [targets[1], targets[2]].compactMap { $0?.buffer } + [site.inputs[2]]
-        + [targets[0]].compactMap { $0?.buffer }
-    ) { pointers in
-      let sums = UnsafeMutableRawPointer(pointers[4]).assumingMemoryBound(to: Double.self)
+    let sums = arguments.add(site.scratch(bytes: 4 * 8 * channels, during: .backward))
+    let lines = arguments.add(site.scratch(bytes: 2 * 4 * channels, during: .backward))
+    let dx = arguments.add(site.inputGradients[0])
+    let dw = arguments.add(site.inputGradients[1])
+    let db = arguments.add(site.inputGradients[2])
+    return ClosureKernel(arguments.buffers) { pointers in
+      let weight = pointers[weight]
+      let sums = doubles(pointers[sums])
       let (sum, product) = (sums, sums + channels)
       let (weights, biases) = (sums + 2 * channels, sums + 3 * channels)
       weights.update(repeating: 0, count: 2 * channels)
-      let (slope, offset) = (pointers[5], pointers[5] + channels)
+      let (slope, offset) = (pointers[lines], pointers[lines] + channels)
       for sample in 0..<batch {
         let start = sample * rows * channels
-        let place = state.place(pointers[3] + sample * NormState.bytes(channels) / 4)
+        let place = state.place(pointers[kept] + sample * NormState.bytes(channels) / 4)
         var norm = ck_norm_rows(
-          x: pointers[0] + start, dy: pointers[2] + start, mean: place.mean, scale: place.scale,
-          bias: pointers[8], rows: rows, channels: channels, rectifies: 0)
+          x: pointers[x] + start, dy: pointers[dy] + start, mean: place.mean, scale: place.scale,
+          bias: pointers[bias], rows: rows, channels: channels, rectifies: 0)
         ck_norm_sums(&norm, sum, product)
         for group in 0..<groups {
           let range = group * members..<(group + 1) * members
           let inverse = Double(place.inverse[range.lowerBound])
           var (level, tilt) = (0.0, 0.0)
           for channel in range {
-            let weight = Double(pointers[1][channel])
+            let weight = Double(weight[channel])
             level += weight * sum[channel]
             tilt += weight * product[channel] * inverse
             weights[channel] += product[channel] * inverse
@@ -126,14 +135,11 @@ package struct GroupNorm: Operation {
             offset[channel] = Float(-inverse * level / count)
           }
         }
-        if hasInput {
-          ck_norm_backward(&norm, slope, offset, pointers[9] + start, adds[0] ? 1 : 0)
-        }
+        if let dx { ck_norm_backward(&norm, slope, offset, pointers[dx.index] + start, dx.adds) }
       }
       for channel in 0..<channels {
-        let (weight, bias) = (Float(weights[channel]), Float(biases[channel]))
-        pointers[6][channel] = adds[1] ? pointers[6][channel] + weight : weight
-        pointers[7][channel] = adds[2] ? pointers[7][channel] + bias : bias
+        dw?.deliver(Float(weights[channel]), at: channel, pointers)
+        db?.deliver(Float(biases[channel]), at: channel, pointers)
       }
     }
   }

@@ -8,9 +8,9 @@ import CKernels
 ///
 /// Source: Ba, Kiros, Hinton, "Layer Normalization", arXiv 1607.06450. PyTorch's `nn.LayerNorm`.
 package struct LayerNormalization: Operation {
-  let eps: Float
+  let epsilon: Float
 
-  package init(eps: Float) { self.eps = eps }
+  package init(epsilon: Float) { self.epsilon = epsilon }
 
   package let name = "layernorm"
   package var backwardReads: BackwardReads { .inputs }
@@ -30,35 +30,37 @@ package struct LayerNormalization: Operation {
 
   package func compile(_ site: Site) throws -> CompiledOperation {
     let width = site.inputShapes[1][0]
-    let (rows, eps, rounds) = (site.outputShape.count / width, eps, site.roundsResult)
+    let (rows, epsilon, rounds) = (site.outputShape.count / width, epsilon, site.roundsResult)
     let isTraining = site.outputGradient != nil
     let statistics = site.scratch(bytes: rows * 8, during: isTraining ? .both : .forward)
     let forward = ClosureKernel(site.inputs + [site.output, statistics]) { pointers in
       if rounds {
         ck_layer_norm_rounded(
-          pointers[0], pointers[1], pointers[2], halves(pointers[3]), pointers[4], rows, width, eps)
+          pointers[0], pointers[1], pointers[2], halves(pointers[3]), pointers[4], rows, width,
+          epsilon)
       } else {
         ck_layer_norm(
-          pointers[0], pointers[1], pointers[2], pointers[3], pointers[4], rows, width, eps)
+          pointers[0], pointers[1], pointers[2], pointers[3], pointers[4], rows, width,
+          epsilon)
       }
     }
     guard let upstream = site.outputGradient else { return CompiledOperation(forward: [forward]) }
-    let targets = site.inputGradients
-    let scratch = site.scratch(bytes: width * 8, during: .backward)
-    var buffers = [upstream, site.inputs[0], site.inputs[1], statistics, scratch]
-    let places = targets.map { target -> Int? in
-      guard let target else { return nil }
-      buffers.append(target.buffer)
-      return buffers.count - 1
-    }
-    let accumulates: Int32 = targets[0]?.accumulates == true ? 1 : 0
-    let kernel = ClosureKernel(buffers) { pointers in
+    var arguments = KernelArguments()
+    let dy = arguments.add(upstream)
+    let x = arguments.add(site.inputs[0])
+    let weight = arguments.add(site.inputs[1])
+    let kept = arguments.add(statistics)
+    let scratch = arguments.add(site.scratch(bytes: width * 8, during: .backward))
+    let dx = arguments.add(site.inputGradients[0])
+    let dw = arguments.add(site.inputGradients[1])
+    let db = arguments.add(site.inputGradients[2])
+    let kernel = ClosureKernel(arguments.buffers) { pointers in
       ck_layer_norm_backward(
-        pointers[0], pointers[1], pointers[2], pointers[3], places[0].map { pointers[$0] },
-        accumulates, places[1].map { pointers[$0] }, places[2].map { pointers[$0] },
-        pointers[4], rows, width)
+        pointers[dy], pointers[x], pointers[weight], pointers[kept],
+        dx.map { pointers[$0.index] }, dx?.adds ?? 0, dw.map { pointers[$0.index] },
+        db.map { pointers[$0.index] }, pointers[scratch], rows, width)
     }
-    let clear = targets.dropFirst().flatMap { $0.map(clearing) ?? [] }
+    let clear = site.inputGradients.dropFirst().flatMap { $0.map(clearing) ?? [] }
     return CompiledOperation(forward: [forward], backward: clear + [kernel])
   }
 }

@@ -1,3 +1,5 @@
+import Basics
+
 /// What a norm's backward pass reuses of its forward pass, in one scratch buffer.
 struct NormState {
   let buffer: Buffer
@@ -28,5 +30,17 @@ struct NormState {
       inverse[channel] = Float(root)
       scale[channel] = Float(Double(weight) * root)
     }
+  }
+}
+
+/// Inputs x, weight, bias and further arrays of one number a channel.
+func checkNorm(_ inputs: [Shape]) throws(ShapeMismatch) {
+  let x = inputs[0]
+  guard x.rank == 2 || x.rank == 4 else {
+    throw ShapeMismatch(
+      "expected input [batch, channels] or [batch, channels, height, width], found \(x)")
+  }
+  for parameter in inputs.dropFirst() where parameter.extents != [x[1]] {
+    throw ShapeMismatch("expected \(parameter[0]) channels, found \(x)")
   }
 }

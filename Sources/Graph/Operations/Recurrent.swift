@@ -56,34 +56,67 @@ package struct Recurrent: Operation {
     let sizes = ck_recurrent_sizes(shape)
     let isTraining = site.outputGradient != nil
     let kept = site.scratch(bytes: sizes.kept * 4, during: isTraining ? .both : .forward)
-    let scratch = site.scratch(bytes: sizes.forward * 4, during: .forward)
-    let forward = ClosureKernel(site.inputs + [site.output, kept, scratch]) { pointers in
+    var arguments = KernelArguments()
+    let input = arguments.add(site.inputs[0])
+    let weights = Weights(site, &arguments)
+    let y = arguments.add(site.output)
+    let state = arguments.add(kept)
+    let scratch = arguments.add(site.scratch(bytes: sizes.forward * 4, during: .forward))
+    let forward = ClosureKernel(arguments.buffers) { pointers in
       ck_recurrent(
-        pointers[0], weights(pointers), pointers[5], shape, pointers[6], pointers[7])
+        pointers[input], weights.at(pointers), pointers[y], shape, pointers[state],
+        pointers[scratch])
     }
     guard let upstream = site.outputGradient else { return CompiledOperation(forward: [forward]) }
-    let workspace = site.scratch(bytes: sizes.backward * 4, during: .backward)
-    let targets = site.inputGradients
-    // Where nobody needs a gradient its place is taken by any buffer and never written.
-    let places = targets.map { $0?.buffer ?? workspace }
-    let backward = ClosureKernel(site.inputs + places + [upstream, kept, workspace]) { pointers in
-      func place(_ index: Int) -> UnsafeMutablePointer<Float>? {
-        targets[index] == nil ? nil : pointers[5 + index]
+    return CompiledOperation(
+      forward: [forward],
+      backward: [
+        backward(site, upstream, shape, kept: kept, workspaceBytes: sizes.backward * 4)
+      ])
+  }
+
+  private func backward(
+    _ site: Site, _ upstream: Buffer, _ shape: ck_recurrent_shape, kept: Buffer,
+    workspaceBytes: Int
+  ) -> any Kernel {
+    var arguments = KernelArguments()
+    let weights = Weights(site, &arguments)
+    let dy = arguments.add(upstream)
+    let state = arguments.add(kept)
+    let workspace = arguments.add(site.scratch(bytes: workspaceBytes, during: .backward))
+    let targets = site.inputGradients.map { arguments.add($0) }
+    return ClosureKernel(arguments.buffers) { pointers in
+      func place(_ input: Int) -> UnsafeMutablePointer<Float>? {
+        targets[input].map { pointers[$0.index] }
       }
-      func adds(_ index: Int) -> Int32 { targets[index]?.accumulates == true ? 1 : 0 }
+      func adds(_ input: Int) -> Int32 { targets[input]?.adds ?? 0 }
       let gradients = ck_recurrent_gradients(
         x: place(0), weight_ih: place(1), weight_hh: place(2), bias_ih: place(3),
         bias_hh: place(4), adds_x: adds(0), adds_weight_ih: adds(1), adds_weight_hh: adds(2),
         adds_bias_ih: adds(3), adds_bias_hh: adds(4))
       ck_recurrent_backward(
-        pointers[10], weights(pointers), gradients, shape, pointers[11], pointers[12])
+        pointers[dy], weights.at(pointers), gradients, shape, pointers[state], pointers[workspace])
     }
-    return CompiledOperation(forward: [forward], backward: [backward])
   }
-}
 
-/// Pointers 1 … 4 of a kernel over this operation's inputs.
-private func weights(_ pointers: ClosureKernel.Pointers) -> ck_recurrent_weights {
-  ck_recurrent_weights(
-    weight_ih: pointers[1], weight_hh: pointers[2], bias_ih: pointers[3], bias_hh: pointers[4])
+  /// The four parameters among a kernel's arguments.
+  private struct Weights {
+    let inputs: Int
+    let recurrent: Int
+    let inputBias: Int
+    let recurrentBias: Int
+
+    init(_ site: Site, _ arguments: inout KernelArguments) {
+      inputs = arguments.add(site.inputs[1])
+      recurrent = arguments.add(site.inputs[2])
+      inputBias = arguments.add(site.inputs[3])
+      recurrentBias = arguments.add(site.inputs[4])
+    }
+
+    func at(_ pointers: ClosureKernel.Pointers) -> ck_recurrent_weights {
+      ck_recurrent_weights(
+        weight_ih: pointers[inputs], weight_hh: pointers[recurrent],
+        bias_ih: pointers[inputBias], bias_hh: pointers[recurrentBias])
+    }
+  }
 }

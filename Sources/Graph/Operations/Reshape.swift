@@ -21,14 +21,3 @@ package struct Reshape: Operation {
 
   package func compile(_ site: Site) throws -> CompiledOperation { compileView(site) }
 }
-
-/// The backward pass of a view, only where the plan could not share the gradient's memory: the
-/// input has another consumer, whose gradient is added. The value is shared in any case.
-func compileView(_ site: Site) -> CompiledOperation {
-  guard let upstream = site.outputGradient, let target = site.inputGradients[0] else {
-    return CompiledOperation(forward: [])
-  }
-  return CompiledOperation(
-    forward: [],
-    backward: [copyOrAdd(upstream, to: target, count: site.outputShape.count)])
-}

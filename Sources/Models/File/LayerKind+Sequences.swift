@@ -9,7 +9,7 @@ extension LayerKind {
       },
       LayerKind("layernorm", keys: ["eps"]) { entry in
         let eps = Float(try entry.number("eps", default: 1e-5, "above 0") { $0 > 0 })
-        return LayerNorm(entry.path, width: entry.inputShape.last ?? 0, eps: eps)
+        return LayerNorm(entry.path, width: entry.inputShape.last ?? 0, epsilon: eps)
       },
       LayerKind("embedding", keys: ["vocabulary", "width", "deviation"]) { entry in
         Embedding(

@@ -21,7 +21,7 @@ public struct BatchNorm: Layer {
   ///   - momentum: the share of a step's statistics in the running ones.
   ///   - epsilon: added to the variance.
   public init(_ name: String, channels: Int, momentum: Double = 0.1, epsilon: Float = 1e-5) {
-    prefix = name.isEmpty ? "" : name + "."
+    prefix = namePrefix(name)
     weight = Parameter(
       prefix + "weight", shape: [channels], role: .norm, initializer: .constant(1))
     bias = Parameter(prefix + "bias", shape: [channels], role: .norm, initializer: .constant(0))

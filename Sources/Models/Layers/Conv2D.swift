@@ -19,7 +19,7 @@ public struct Conv2D: Layer {
     _ name: String, inputs: Int, outputs: Int, kernel: Int, stride: Int = 1, padding: Int = 0,
     dilation: Int = 1, groups: Int = 1, bias: Bool = true, initializer: Initializer? = nil
   ) {
-    let prefix = name.isEmpty ? "" : name + "."
+    let prefix = namePrefix(name)
     let fanIn = inputs / max(1, groups)
     let start = Initializer.fanIn(fanIn * kernel * kernel)
     weight = Parameter(

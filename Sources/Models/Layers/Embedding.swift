@@ -8,10 +8,11 @@ public struct Embedding: Layer {
   let label: String
 
   public init(_ name: String, vocabulary: Int, width: Int, deviation: Float = 1) {
+    let prefix = namePrefix(name)
     weight = Parameter(
-      "\(name).weight", shape: [vocabulary, width], role: .weight,
+      prefix + "weight", shape: [vocabulary, width], role: .weight,
       initializer: .normal(deviation: deviation))
-    label = "\(name) (embedding)"
+    label = layerLabel(name, "embedding")
   }
 
   public func callAsFunction(_ tokens: Tensor) -> Tensor {
@@ -32,10 +33,11 @@ public struct PositionalEmbedding: Layer {
   let label: String
 
   public init(_ name: String, context: Int, width: Int, deviation: Float = 1) {
+    let prefix = namePrefix(name)
     weight = Parameter(
-      "\(name).weight", shape: [context, width], role: .weight,
+      prefix + "weight", shape: [context, width], role: .weight,
       initializer: .normal(deviation: deviation))
-    label = "\(name) (positional)"
+    label = layerLabel(name, "positional")
   }
 
   public func callAsFunction(_ x: Tensor) -> Tensor {

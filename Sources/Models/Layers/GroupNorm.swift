@@ -16,7 +16,7 @@ public struct GroupNorm: Layer {
   ///   - name: the prefix of the parameters' names.
   ///   - groups: divides `channels`.
   public init(_ name: String, groups: Int, channels: Int, epsilon: Float = 1e-5) {
-    let prefix = name.isEmpty ? "" : name + "."
+    let prefix = namePrefix(name)
     weight = Parameter(
       prefix + "weight", shape: [channels], role: .norm, initializer: .constant(1))
     bias = Parameter(prefix + "bias", shape: [channels], role: .norm, initializer: .constant(0))

@@ -31,6 +31,7 @@ public struct Recurrent: Layer {
   ///   - hidden: the width of each layer.
   ///   - lastOnly: gives the last step alone.
   public init(_ name: String, cell: Cell, inputs: Int, hidden: [Int], lastOnly: Bool = false) {
+    let prefix = namePrefix(name)
     self.cell = cell
     self.lastOnly = lastOnly
     self.name = name
@@ -39,7 +40,7 @@ public struct Recurrent: Layer {
       let rows = cell.operation.gates * width
       func parameter(_ kind: String, _ shape: [Int]) -> Parameter {
         Parameter(
-          "\(name).\(kind)_l\(index)", shape: shape,
+          "\(prefix)\(kind)_l\(index)", shape: shape,
           role: kind.hasPrefix("bias") ? .bias : .weight, initializer: start)
       }
       return [
@@ -55,7 +56,7 @@ public struct Recurrent: Layer {
       value.recurrent(
         cell.operation, weights: layers[index].map { value.parameter($0) },
         lastOnly: lastOnly && index == layers.count - 1,
-        layer: "\(name).\(index) (\(cell.rawValue))")
+        layer: layerLabel("\(namePrefix(name))\(index)", cell.rawValue))
     }
   }
 }

@@ -15,21 +15,22 @@ public struct SelfAttention: Layer {
     _ name: String, width: Int, heads: Int, causal: Bool, initializer: Initializer? = nil,
     projectionInitializer: Initializer? = nil
   ) {
+    let prefix = namePrefix(name)
     self.heads = heads
     isCausal = causal
     combined = Linear(
-      "\(name).qkv", inputs: width, outputs: 3 * width, initializer: initializer,
+      prefix + "qkv", inputs: width, outputs: 3 * width, initializer: initializer,
       biasInitializer: .constant(0))
     projection = Linear(
-      "\(name).proj", inputs: width, outputs: width, initializer: projectionInitializer,
+      prefix + "proj", inputs: width, outputs: width, initializer: projectionInitializer,
       biasInitializer: .constant(0))
-    label = "\(name) (attention)"
+    label = layerLabel(name, "attention")
   }
 
   public func callAsFunction(_ x: Tensor) -> Tensor { self(x, hiding: nil) }
 
   /// - Parameter hidden: `[batch, T]`, not 0 for positions that none sees, such as padding:
-  ///   `tokens.isToken(0)`.
+  ///   `tokens.tokenMask(0)`.
   public func callAsFunction(_ x: Tensor, hiding hidden: Tensor?) -> Tensor {
     projection(
       combined(x).attended(heads: heads, causal: isCausal, hiding: hidden, layer: label))
@@ -55,17 +56,18 @@ public struct TransformerBlock: Layer {
     _ name: String, width: Int, heads: Int, causal: Bool, depth: Int, mlp: Int = 4,
     dropout: Float = 0
   ) {
+    let prefix = namePrefix(name)
     let start = Initializer.normal(deviation: 0.02)
     let residual = Initializer.normal(deviation: 0.02 / Float(2 * depth).squareRoot())
-    norms = (LayerNorm("\(name).ln1", width: width), LayerNorm("\(name).ln2", width: width))
+    norms = (LayerNorm(prefix + "ln1", width: width), LayerNorm(prefix + "ln2", width: width))
     attention = SelfAttention(
-      "\(name).attn", width: width, heads: heads, causal: causal, initializer: start,
+      prefix + "attn", width: width, heads: heads, causal: causal, initializer: start,
       projectionInitializer: residual)
     expansion = Linear(
-      "\(name).fc", inputs: width, outputs: mlp * width, initializer: start,
+      prefix + "fc", inputs: width, outputs: mlp * width, initializer: start,
       biasInitializer: .constant(0))
     projection = Linear(
-      "\(name).proj", inputs: mlp * width, outputs: width, initializer: residual,
+      prefix + "proj", inputs: mlp * width, outputs: width, initializer: residual,
       biasInitializer: .constant(0))
     self.dropout = dropout
   }

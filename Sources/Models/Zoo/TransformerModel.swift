@@ -7,7 +7,7 @@ public import Graph
 /// GPT predicts the next token, so a position sees only those before it; BERT finds hidden tokens
 /// from both sides. Sources: Radford et al., 2019; Devlin et al., arXiv 1810.04805.
 public struct TransformerModel: Model {
-  /// `layers=4,heads=4,width=128,context=64,dropout=0`.
+  /// `gpt:layers=4,heads=4,width=128,context=64,dropout=0`.
   public struct Settings: Sendable {
     public var layers = 4
     public var heads = 4
@@ -46,40 +46,23 @@ public struct TransformerModel: Model {
 }
 
 extension TransformerModel.Settings {
-  /// Parses `layers=2,heads=3` over the defaults.
+  /// Reads `gpt:layers=2,heads=3` over the defaults.
   ///
-  /// - Throws: `Failure.usage` naming the key.
-  init(_ list: String, in name: String) throws {
+  /// - Throws: `Failure.usage` naming the key, its value and its range.
+  init(parsing text: String) throws {
     self.init()
-    for setting in list.split(separator: ",", omittingEmptySubsequences: false) {
-      let pair = setting.split(separator: "=", maxSplits: 1).map(String.init)
-      let value = pair.count == 2 ? pair[1] : ""
-      func count(_ range: ClosedRange<Int>) throws -> Int {
-        guard let count = Int(value), range.contains(count) else {
-          throw Failure.usage(
-            "model \(name): \(pair[0]) '\(value)' is not a whole number from "
-              + "\(range.lowerBound) to \(range.upperBound)")
-        }
-        return count
-      }
-      switch pair.first {
-      case "layers": layers = try count(1...1024)
-      case "heads": heads = try count(1...1024)
-      case "width": width = try count(1...65536)
-      case "context": context = try count(1...65536)
-      case "dropout":
-        guard let probability = Float(value), probability >= 0, probability < 1 else {
-          throw Failure.usage("model \(name): dropout '\(value)' is not in 0 ≤ p < 1")
-        }
-        dropout = probability
-      default:
-        throw Failure.usage(
-          "model \(name): no setting '\(setting)'",
-          remedy: "Settings: layers, heads, width, context, dropout, as in gpt:layers=2,heads=2.")
-      }
-    }
+    var options = try NamedOptions(parsing: text, option: "model")
+    layers = try options.count("layers", default: layers, in: 1...1024)
+    heads = try options.count("heads", default: heads, in: 1...1024)
+    width = try options.count("width", default: width, in: 1...65536)
+    context = try options.count("context", default: context, in: 1...65536)
+    // A float32 that is rounded to 1 would leave nothing.
+    dropout = Float(
+      try options.number("dropout", default: 0, in: "0 ≤ dropout < 1") { $0 >= 0 && Float($0) < 1 })
+    try options.finish()
     if width % heads != 0 {
-      throw Failure.usage("model \(name): a width of \(width) cannot be cut into \(heads) heads")
+      throw Failure.usage(
+        "\(options.title): a width of \(width) cannot be cut into \(heads) heads")
     }
   }
 }

@@ -27,7 +27,7 @@ package enum Zoo {
       return RecurrentModel(context, cell: cell, hidden: try widths(arguments ?? "128", in: name))
     case ("gpt", _), ("bert", _):
       return TransformerModel(
-        context, try transformer(arguments, in: name), causal: parts[0] == "gpt")
+        context, try TransformerModel.Settings(parsing: name), causal: parts[0] == "gpt")
     case ("resnet", _):
       guard let model = Int(arguments ?? "20").flatMap({ ResNet(context, depth: $0) }) else {
         throw Failure.usage(
@@ -40,12 +40,6 @@ package enum Zoo {
     }
   }
 
-  private static func transformer(
-    _ arguments: String?, in name: String
-  ) throws -> TransformerModel.Settings {
-    try arguments.map { try TransformerModel.Settings($0, in: name) } ?? .init()
-  }
-
   /// Tokens of a sample a model of this name is made for; nil where it does not say.
   package static func contextLength(of name: String, file: String?) throws -> Int? {
     if ModelFile.isPath(name) {
@@ -53,8 +47,7 @@ package enum Zoo {
       return try ModelFile(path: name, text: text).contextLength
     }
     guard isTransformer(name) else { return nil }
-    let parts = name.split(separator: ":", maxSplits: 1)
-    return try transformer(parts.count > 1 ? String(parts[1]) : nil, in: name).context
+    return try TransformerModel.Settings(parsing: name).context
   }
 
   package static func isTransformer(_ name: String) -> Bool {

@@ -74,11 +74,7 @@ package struct ScheduleKeys {
   }
 
   mutating func flag(_ key: String, default standard: Bool) throws -> Bool {
-    guard let text = take(key) else { return standard }
-    guard let value = Bool(text) else {
-      throw Failure.usage("\(title): \(key) '\(text)'", remedy: "Expected true or false.")
-    }
-    return value
+    try options.flag(key) ?? standard
   }
 
   /// A duration in units, 1 or more; a plain number counts units.

@@ -1,29 +1,38 @@
 extension LineChart {
+  /// What a picture's axes count.
+  package enum Scale: Sendable {
+    case linear
+    /// Doublings: for points above 0 in x and y.
+    case powersOfTwo
+  }
+
   /// An SVG 1.1 picture, readable on light and dark ground, without fonts or scripts of its own.
-  package func svg(width: Double = 720, height: Double = 360) -> String {
+  package func svg(
+    width: Double = 720, height: Double = 360, scale: Scale = .linear
+  ) -> String {
     let (left, right, top, bottom) = (72.0, 24.0, 40.0, 48.0)
-    let (low, high) = range
     let (plotWidth, plotHeight) = (width - left - right, height - top - bottom)
-    let last = Double(max(1, lastX))
-    func x(_ step: Int) -> String { Format.fixed(left + plotWidth * Double(step) / last, 1) }
+    let (xAxis, yAxis) = axes(scale)
+    func x(_ value: Double) -> String { Format.fixed(left + plotWidth * xAxis.share(value), 1) }
     func y(_ value: Double) -> String {
-      Format.fixed(top + plotHeight * (high - value) / (high - low), 1)
+      Format.fixed(top + plotHeight * (1 - yAxis.share(value)), 1)
     }
     var parts: [String] = []
     func text(_ content: String, _ x: String, _ y: String, _ anchor: String, _ more: String = "") {
       parts.append(
         "<text x=\"\(x)\" y=\"\(y)\" text-anchor=\"\(anchor)\"\(more)>\(escaped(content))</text>")
     }
-    for part in 0...4 {
-      let value = low + (high - low) * Double(part) / 4
+    for value in yAxis.marks {
       parts.append(
         "<line x1=\"\(Format.fixed(left, 1))\" x2=\"\(Format.fixed(width - right, 1))\" "
           + "y1=\"\(y(value))\" y2=\"\(y(value))\" stroke=\"#888\" stroke-opacity=\"0.3\"/>")
       text(
         Format.short(value), Format.fixed(left - 8, 1), y(value), "end",
         " dominant-baseline=\"middle\"")
-      let step = Int((last * Double(part) / 4).rounded())
-      text("\(step)", x(step), Format.fixed(height - bottom + 20, 1), "middle")
+    }
+    for value in xAxis.marks {
+      let whole = value.rounded()
+      text("\(Int(whole))", x(whole), Format.fixed(height - bottom + 20, 1), "middle")
     }
     text(title, Format.fixed(width / 2, 1), "24", "middle", " font-weight=\"bold\"")
     text(xLabel, Format.fixed(left + plotWidth / 2, 1), Format.fixed(height - 10, 1), "middle")
@@ -32,15 +41,15 @@ extension LineChart {
       " transform=\"rotate(-90 16 \(Format.fixed(top + plotHeight / 2, 1)))\"")
     for (index, series) in series.enumerated() {
       let color = LineChart.colors[index % LineChart.colors.count]
-      let points = samples(series.points, Int(plotWidth)).map { "\(x($0.x)),\(y($0.y))" }
+      let points = samples(series.points, Int(plotWidth)).map { "\(x(Double($0.x))),\(y($0.y))" }
       parts.append(
         "<polyline fill=\"none\" stroke=\"\(color)\" stroke-width=\"2\" stroke-linejoin=\"round\" "
           + "points=\"\(points.joined(separator: " "))\"/>")
       if self.series.count > 1 {
         text(
-          series.name, Format.fixed(width - right, 1),
-          Format.fixed(top + 16 * Double(index + 1), 1),
-          "end", " fill=\"\(color)\"")
+          series.name, Format.fixed(rises ? left + 8 : width - right, 1),
+          Format.fixed(top + 16 * Double(index + 1), 1), rises ? "start" : "end",
+          " fill=\"\(color)\"")
       }
     }
     return """
@@ -51,6 +60,29 @@ extension LineChart {
       </svg>
 
       """
+  }
+
+  private func axes(_ scale: Scale) -> (x: ChartAxis, y: ChartAxis) {
+    switch scale {
+    case .linear:
+      return (
+        ChartAxis(from: 0, to: Double(max(1, lastX))), ChartAxis(from: range.low, to: range.high)
+      )
+    case .powersOfTwo:
+      let points = series.flatMap(\.points)
+      let (first, least) = (points.map(\.x).min() ?? 1, points.map(\.y).min() ?? 1)
+      return (
+        ChartAxis(powersOfTwoFrom: Double(first), to: Double(lastX)),
+        ChartAxis(powersOfTwoFrom: least, to: range.high)
+      )
+    }
+  }
+
+  /// Whether the curves leave room for their names on the left and not on the right.
+  private var rises: Bool {
+    guard let points = series.first?.points, let first = points.first, let last = points.last
+    else { return false }
+    return first.y < last.y
   }
 
   /// Told apart on light and dark ground, and by eyes that see no red.

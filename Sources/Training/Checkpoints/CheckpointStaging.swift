@@ -1,3 +1,4 @@
+import Basics
 import CKernels
 import DataParallel
 import MPI
@@ -31,13 +32,13 @@ final class CheckpointStaging {
     let base = segment.base.assumingMemoryBound(to: Float.self)
     parameters = base
     state = sizes.state.indices.map { base + ($0 + 1) * count }
-    share = WorkDivision.share(count, rank: group.node.rank, of: group.node.size)
+    share = evenShare(count, rank: group.node.rank, of: group.node.size)
     // Maps the pages into this process: the first save is to be no slower than the others.
     for pointer in [parameters, arena.parameters] + state where !share.isEmpty {
       ck_populate(pointer + share.lowerBound, share.count * 4)
     }
     for (pointer, layout) in zip(arena.state, sizes.state) where !share.isEmpty {
-      let own = WorkDivision.share(layout.count, rank: group.node.rank, of: group.node.size)
+      let own = evenShare(layout.count, rank: group.node.rank, of: group.node.size)
       ck_populate(pointer + own.lowerBound, own.count * 4)
     }
   }

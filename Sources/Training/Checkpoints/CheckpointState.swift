@@ -152,7 +152,7 @@ package struct CheckpointState: Codable, Sendable {
     }
     var sources = ConfigurationSources()
     for (name, value) in settings.sorted(by: { $0.key < $1.key })
-    where !RunConfiguration.placeSettings.contains(name) {
+    where Setting.named(name)?.isStored ?? true {
       do {
         try sources.apply(name, value, from: origin)
       } catch let failure as Failure {

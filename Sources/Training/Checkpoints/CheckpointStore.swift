@@ -85,12 +85,11 @@ package struct CheckpointStore: Sendable {
     let json = try state.encoded()
     // Hashing wants a core about as long as writing wants the disk: both go over the same memory,
     // side by side.
-    let hashing = BackgroundTask<[String: String]>()
+    let hashing = BackgroundTask<[String]>()
     hashing.start {
       [
-        "model.safetensors": Safetensors.digest(image.model),
-        "optimizer.safetensors": Safetensors.digest(image.optimizer),
-        "state.json": hexadecimal(SHA256.hash(data: json)),
+        Safetensors.digest(image.model), Safetensors.digest(image.optimizer),
+        hexadecimal(SHA256.hash(data: json)),
       ]
     }
     // Whatever becomes of the files: nobody may change the memory before.
@@ -108,7 +107,8 @@ package struct CheckpointStore: Sendable {
       try Safetensors.write(image.optimizer) { try writer.write($0) }
     }
     try file("state.json") { writer in try json.withUnsafeBytes { try writer.write($0) } }
-    let sums = StoredCheckpoint.sums(hashing.wait() ?? [:])
+    guard let digests = hashing.wait() else { preconditionFailure("nobody hashes the files") }
+    let sums = StoredCheckpoint.sums(digests)
     try file("SHA256SUMS") { try $0.write(sums) }
     RunFolder.syncFolder(temporary)
     return sums
@@ -117,19 +117,12 @@ package struct CheckpointStore: Sendable {
   /// Writes weights as the run's result, atomically, and behind it its checksum.
   func writeModel(_ parameters: UnsafeMutablePointer<Float>, to path: String) throws {
     let entries = image(parameters: parameters, state: []).model
-    let temporary = folder.path + "/.model.new"
-    do {
-      var writer = try FileWriter(path: temporary)
+    try FileWriter.replace(path) { writer in
       try Safetensors.write(entries) { try writer.write($0) }
-      try writer.finish()
-      ResultSum.remove(path)
-      if rename(temporary, path) != 0 { throw systemFailure(path) }
-    } catch {
-      unlink(temporary)
-      throw error
+      // A result without a checksum is taken as it is, one with another's is damaged.
+      ResultSum.forget(path)
     }
     try ResultSum.write(Safetensors.digest(entries), of: path)
-    RunFolder.syncFolder(folder.path)
   }
 
   /// Reads a checkpoint's weights, and its optimizer's state where there is a place for it.

@@ -3,7 +3,7 @@ import CKernels
 import Glibc
 
 /// A new file beside its place: written a piece at a time, synced, then ready to be renamed.
-struct FileWriter: ~Copyable {
+package struct FileWriter: ~Copyable {
   private static let pieceBytes = 1 << 20
 
   private let path: String
@@ -40,7 +40,7 @@ struct FileWriter: ~Copyable {
     }
   }
 
-  mutating func write(_ text: String) throws {
+  package mutating func write(_ text: String) throws {
     try Array(text.utf8).withUnsafeBytes { try write($0) }
   }
 

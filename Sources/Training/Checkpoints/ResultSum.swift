@@ -7,11 +7,7 @@ enum ResultSum {
   static func path(of result: String) -> String { result + ".sha256" }
 
   static func write(_ digest: String, of result: String) throws {
-    let temporary = path(of: result) + ".new"
-    var writer = try FileWriter(path: temporary)
-    try writer.write(line(digest, result))
-    try writer.finish()
-    if rename(temporary, path(of: result)) != 0 { throw systemFailure(path(of: result)) }
+    try FileWriter.replace(path(of: result)) { try $0.write(line(digest, result)) }
   }
 
   /// - Throws: `Failure.badData` where the file is not the one that was written.
@@ -26,9 +22,12 @@ enum ResultSum {
     }
   }
 
+  /// Deletes the checksum of a result that is about to be another.
+  static func forget(_ result: String) { unlink(path(of: result)) }
+
   /// Deletes a result and its checksum.
   static func remove(_ result: String) {
-    unlink(path(of: result))
+    forget(result)
     unlink(result)
   }
 

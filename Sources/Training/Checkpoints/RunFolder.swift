@@ -14,6 +14,7 @@ package struct RunFolder: Sendable {
 
   package var checkpoints: String { path + "/checkpoints" }
   package var checkpointFolder: CheckpointFolder { CheckpointFolder(path: checkpoints) }
+  var configuration: String { path + "/config.yaml" }
   package var metrics: String { path + "/metrics.jsonl" }
   package var model: String { path + "/model.safetensors" }
   /// The running mean of the weights, where one is kept.
@@ -25,7 +26,7 @@ package struct RunFolder: Sendable {
   }
 
   /// Whether this program made it.
-  var isRun: Bool { access(path + "/config.yaml", F_OK) == 0 }
+  var isRun: Bool { access(configuration, F_OK) == 0 }
 
   /// What to do where there is none to continue.
   var withoutCheckpoint: String {
@@ -40,7 +41,7 @@ package struct RunFolder: Sendable {
       && Set(RunFolder.entries(of: path)).isSubset(of: Self.firstEntries)
   }
   private static let firstEntries: Set = [
-    ".lock", "checkpoints", ".config.new", "config.yaml", "metrics.jsonl",
+    ".lock", "checkpoints", ".config.yaml.new", "config.yaml", "metrics.jsonl",
   ]
 
   /// The run that a checkpoint lies in, which outlives the checkpoint; nil for a copy elsewhere.

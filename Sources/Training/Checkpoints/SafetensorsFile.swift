@@ -179,14 +179,4 @@ package final class SafetensorsFile {
       into: UnsafeMutableRawBufferPointer(start: values, count: tensor.range.count),
       at: tensor.range.lowerBound)
   }
-
-  /// The elements of tensor `name`, as `read` checks them.
-  package func floats(_ name: String, shape: [Int]) throws -> [Float] {
-    let count = byName[name].map { $0.range.count / 4 } ?? 0
-    return try [Float](unsafeUninitializedCapacity: max(1, count)) { buffer, filled in
-      guard let base = buffer.baseAddress else { return }
-      try read(name, shape: shape, into: base)
-      filled = count
-    }
-  }
 }

@@ -9,8 +9,10 @@ package struct StoredCheckpoint {
   private static let summed = ["model.safetensors", "optimizer.safetensors", "state.json"]
 
   /// The text of `SHA256SUMS`, as `sha256sum --check` reads it.
-  static func sums(_ digests: [String: String]) -> String {
-    summed.map { "\(digests[$0] ?? "")  \($0)\n" }.joined()
+  /// - Parameter digests: of the weights, the optimizer's state and the run's.
+  static func sums(_ digests: [String]) -> String {
+    precondition(digests.count == summed.count, "a checkpoint has \(summed.count) files")
+    return zip(digests, summed).map { "\($0)  \($1)\n" }.joined()
   }
 
   /// - Parameter fromDisk: reads the files back from the disk, not from the kernel's memory.
@@ -18,7 +20,7 @@ package struct StoredCheckpoint {
   package init(path: String, fromDisk: Bool = false) throws {
     self.path = path
     let listed = try StoredCheckpoint.text(path + "/SHA256SUMS")
-    var digests: [String: String] = [:]
+    var digests: [String] = []
     for name in StoredCheckpoint.summed {
       let file = try InputFile(path: "\(path)/\(name)", followsLinks: false)
       let digest = try file.digest(fromDisk: fromDisk)
@@ -27,7 +29,7 @@ package struct StoredCheckpoint {
           "\(path)/\(name): its checksum is not the one in SHA256SUMS",
           remedy: "The file is damaged; resume from another checkpoint.")
       }
-      digests[name] = digest
+      digests.append(digest)
     }
     guard listed == StoredCheckpoint.sums(digests) else {
       throw Failure.badData("\(path)/SHA256SUMS: expected a line for each of the three files")

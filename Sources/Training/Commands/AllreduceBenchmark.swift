@@ -70,7 +70,7 @@ package final class AllreduceBenchmark {
   /// Small enough that all have something to add, where it is more than a few cache lines, and of
   /// whole pairs of these.
   private static func blocks(_ count: Int, ranks: Int) -> [Range<Int>] {
-    let length = max(64, min(4096, (count / ranks + 31) / 32 * 32))
+    let length = max(64, min(4096, (count / ranks).roundedUp(to: 32)))
     return stride(from: 0, to: count, by: length).map { $0..<min($0 + length, count) }
   }
 
@@ -169,44 +169,36 @@ package final class AllreduceBenchmark {
   /// The slowest rank's seconds of each, taken in turn, so that a busy moment meets all of them.
   private func fastest(_ bodies: [() throws -> Void]) throws -> [Double] {
     let repetitions = try bodies.map { body in
-      let once = try slowest(of: body, repetitions: 3)
+      let once = try group.slowestSeconds(repetitions: 3, body)
       return max(2, min(100_000, Int(AllreduceBenchmark.seconds / max(once, 1e-9))))
     }
     var taken = bodies.map { _ in [Double]() }
     for _ in 0..<AllreduceBenchmark.rounds {
       for (index, body) in bodies.enumerated() {
-        taken[index].append(try slowest(of: body, repetitions: repetitions[index]))
+        taken[index].append(try group.slowestSeconds(repetitions: repetitions[index], body))
       }
     }
     return taken.map { $0.min() ?? 0 }
   }
 
-  private func slowest(of body: () throws -> Void, repetitions: Int) throws -> Double {
-    try group.world.barrier()
-    let start = ck_monotonic_ns()
-    for _ in 0..<repetitions { try body() }
-    let seconds = Double(ck_monotonic_ns() - start) / 1e9 / Double(repetitions)
-    return try group.world.allreduce(value: seconds, .maximum)
-  }
-
   private func line(_ bytes: Int, _ times: [Double]) -> String {
     let (node, every, mpi, copy) = (times[0], times[1], times[2], times[3])
-    func microseconds(_ seconds: Double) -> String { Format.fixed(seconds * 1e6, 2) }
-    var words = [
-      "bytes=\(bytes)", "ranks=\(group.size)", "hosts=\(group.nodeCount)",
-      "node_us=\(microseconds(node))", "every_us=\(microseconds(every))",
-      "mpi_us=\(microseconds(mpi))",
-      "copy_us=\(microseconds(copy))",
-      "node_gb_s=\(Format.fixed(Double(bytes) / node / 1e9, 3))",
-      "mpi_over_node=\(Format.fixed(mpi / node, 2))",
-      "mpi_over_every=\(Format.fixed(mpi / every, 2))",
-    ]
+    var line = ResultLine()
+    line.add("bytes", bytes)
+    line.add("ranks", group.size)
+    line.add("hosts", group.nodeCount)
+    for (name, seconds) in [("node", node), ("every", every), ("mpi", mpi), ("copy", copy)] {
+      line.add(name + "_us", seconds * 1e6, decimals: 2)
+    }
+    line.add("node_gb_s", Double(bytes) / node / 1e9, decimals: 3)
+    line.add("mpi_over_node", mpi / node, decimals: 2)
+    line.add("mpi_over_every", mpi / every, decimals: 2)
     if isOneNode {
       // R slots are read and one result is written; the copies of R ranks read and write R each.
       let ranks = Double(group.size)
       let limit = copy * (ranks + 1) / (2 * ranks)
-      words.append("of_limit=\(Format.fixed(limit / node, 2))")
+      line.add("of_limit", limit / node, decimals: 2)
     }
-    return words.joined(separator: " ")
+    return line.text
   }
 }

@@ -36,26 +36,26 @@ package enum CheckpointBenchmark {
     run.folder.removeAll()
     let written = try saves.map { try $0.outcome.get() }
     let bytes = Double(written[0].byteCount)
-    let pause = median(saves.map(\.pauseNanoseconds))
-    let copy = median(copies)
-    let write = median(written.map(\.writeNanoseconds))
-    let pairs = zip(written, plain).map { Double($1) / Double($0.writeNanoseconds) }.sorted()
-    func rate(_ nanoseconds: UInt64) -> String {
-      Format.fixed(bytes / Double(nanoseconds) * 1e3, 0)
-    }
-    return [
-      "workload=\(run.configuration.model ?? "own")/\(run.configuration.data)",
-      "ranks=\(group.size)", "params=\(run.parameterCount)", "bytes=\(written[0].byteCount)",
-      "rounds=\(rounds)", "pause_ms=\(Format.fixed(Double(pause) / 1e6, 2))",
-      "copy_ms=\(Format.fixed(Double(copy) / 1e6, 2))",
-      "pause_copies=\(Format.fixed(Double(pause) / Double(copy), 2))",
-      "write_mb_s=\(rate(write))", "plain_mb_s=\(rate(median(plain)))",
-      "write_ratio=\(Format.fixed(pairs[pairs.count / 2], 3))",
-      "verify_mb_s=\(rate(median(written.map(\.verifyNanoseconds))))",
-    ].joined(separator: " ")
+    let pause = saves.map(\.pauseNanoseconds).median()
+    let copy = copies.median()
+    let write = written.map(\.writeNanoseconds).median()
+    let ratios = zip(written, plain).map { Double($1) / Double($0.writeNanoseconds) }
+    func rate(_ nanoseconds: UInt64) -> Double { bytes / Double(nanoseconds) * 1e3 }
+    var line = ResultLine()
+    line.add("workload", "\(run.configuration.model ?? "own")/\(run.configuration.data)")
+    line.add("ranks", group.size)
+    line.add("params", run.parameterCount)
+    line.add("bytes", written[0].byteCount)
+    line.add("rounds", rounds)
+    line.add("pause_ms", Double(pause) / 1e6, decimals: 2)
+    line.add("copy_ms", Double(copy) / 1e6, decimals: 2)
+    line.add("pause_copies", Double(pause) / Double(copy), decimals: 2)
+    line.add("write_mb_s", rate(write), decimals: 0)
+    line.add("plain_mb_s", rate(plain.median()), decimals: 0)
+    line.add("write_ratio", ratios.median(), decimals: 3)
+    line.add("verify_mb_s", rate(written.map(\.verifyNanoseconds).median()), decimals: 0)
+    return line.text
   }
-
-  private static func median(_ values: [UInt64]) -> UInt64 { values.sorted()[values.count / 2] }
 }
 
 /// The bytes of a checkpoint's tensors, and a second place for them.

@@ -1,5 +1,4 @@
 import Basics
-import CKernels
 package import DataParallel
 import MPI
 import Reports
@@ -25,29 +24,25 @@ package enum DataBenchmark {
     to.elements.update(repeating: 0)
 
     samples = 0
-    let seconds = try slowest(group) {
+    let seconds = try group.slowestSeconds {
       for step in 1...steps {
         samples += worker.assembleSamples(step: step)
       }
     }
-    let copySeconds = try slowest(group) {
+    let copySeconds = try group.slowestSeconds {
       for _ in 1...steps { to.pointer.update(from: from.pointer, count: from.count) }
     }
     let all = Double(try group.world.allreduce(value: samples, .sum))
     let copied = Double(try group.world.allreduce(value: from.byteCount, .sum) * steps)
-    return [
-      "workload=\(run.configuration.data)", "ranks=\(group.size)", "batch=\(run.batchCount)",
-      "steps=\(steps)", "step_ms=\(Format.fixed(seconds / Double(steps) * 1e3, 6))",
-      "samples_per_s=\(Format.fixed(all / seconds, 0))",
-      "gb_per_s=\(Format.fixed(all * Double(width) * 4 / seconds / 1e9, 3))",
-      "copy_gb_per_s=\(Format.fixed(copied / copySeconds / 1e9, 3))",
-    ].joined(separator: " ")
-  }
-
-  private static func slowest(_ group: RankGroup, _ body: () -> Void) throws -> Double {
-    try group.world.barrier()
-    let start = ck_monotonic_ns()
-    body()
-    return try group.world.allreduce(value: Double(ck_monotonic_ns() - start) / 1e9, .maximum)
+    var line = ResultLine()
+    line.add("workload", run.configuration.data)
+    line.add("ranks", group.size)
+    line.add("batch", run.batchCount)
+    line.add("steps", steps)
+    line.add("step_ms", seconds / Double(steps) * 1e3, decimals: 6)
+    line.add("samples_per_s", all / seconds, decimals: 0)
+    line.add("gb_per_s", all * Double(width) * 4 / seconds / 1e9, decimals: 3)
+    line.add("copy_gb_per_s", copied / copySeconds / 1e9, decimals: 3)
+    return line.text
   }
 }

@@ -66,14 +66,16 @@ package enum OptimizerBenchmark {
     let (own, move, copy) = (
       nanoseconds(times.update), nanoseconds(times.move), nanoseconds(times.copy)
     )
-    return [
-      "optimizer=\(optimizer.name)", "params=\(count)", "bytes_per_param=\(bytes)",
-      "ns_per_param=\(Format.fixed(own, 3))",
-      "gb_per_s=\(Format.fixed(Double(bytes) / own, 1))",
-      "move_ns_per_param=\(Format.fixed(move, 3))",
-      "move_ratio=\(Format.fixed(own / move, 2))",
-      "copy_gb_per_s=\(Format.fixed(8 / copy, 1))",
-    ].joined(separator: " ")
+    var line = ResultLine()
+    line.add("optimizer", optimizer.name)
+    line.add("params", count)
+    line.add("bytes_per_param", bytes)
+    line.add("ns_per_param", own, decimals: 3)
+    line.add("gb_per_s", Double(bytes) / own, decimals: 1)
+    line.add("move_ns_per_param", move, decimals: 3)
+    line.add("move_ratio", own / move, decimals: 2)
+    line.add("copy_gb_per_s", 8 / copy, decimals: 1)
+    return line.text
   }
 
   /// Of one pass, after one that is not counted; small arrays are gone over several times.

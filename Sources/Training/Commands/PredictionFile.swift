@@ -73,7 +73,7 @@ package enum PredictionFile {
   /// NPY 1.0: the header ends at a multiple of 64 bytes.
   private static func npyHeader(rows: Int, columns: Int) -> String {
     let text = "{'descr': '<f4', 'fortran_order': False, 'shape': (\(rows), \(columns)), }"
-    let padded = (10 + text.utf8.count + 1 + 63) / 64 * 64
+    let padded = (10 + text.utf8.count + 1).roundedUp(to: 64)
     return text + String(repeating: " ", count: padded - 10 - text.utf8.count - 1) + "\n"
   }
 }

@@ -1,3 +1,4 @@
+import Basics
 import CKernels
 package import DataParallel
 import Glibc
@@ -36,7 +37,7 @@ package struct StepBenchmark {
     // Whole rounds, so that those to come are measured from their beginning.
     let round = job.sources.configuration.localSteps
     localSteps = round
-    let warmup = (StepBenchmark.warmupSteps + round - 1) / round * round
+    let warmup = StepBenchmark.warmupSteps.roundedUp(to: round)
     try job.sources.apply("steps", "\(steps + warmup)", from: "bench step")
     let run = try job.prepare(console: Console(mode: .off, isQuiet: true), purpose: .measure)
     let status = run.arena.own
@@ -80,24 +81,27 @@ package struct StepBenchmark {
     let bytes = compression.sumBytes(
       blocks: run.plans.layout.blocks.map(\.range), tensors: run.plans.layout.tensorShapes)
     sums = compression.matrixRank == nil ? .slices(bytes: bytes) : .factors(bytes: bytes)
-    var words = [
-      "workload=\(run.configuration.model ?? "own")/\(run.configuration.data)",
-      "ranks=\(group.size)", "batch=\(run.batchCount)", "params=\(run.parameterCount)",
-      "steps=\(steps)", "step_ms=\(Format.fixed(seconds / perStep * 1e3, 4))",
-      "samples_per_s=\(Format.fixed(perStep * Double(run.batchCount) / seconds, 0))",
-      "compute_ms=\(Format.fixed(self.compute * 1e3, 4))",
-      "wait_ms=\(Format.fixed(self.wait * 1e3, 4))",
-      "rss_mb=\(resident / 1024)", "startup_ms=\(Format.fixed(slowest, 1))",
-    ]
+    var line = ResultLine()
+    line.add("workload", "\(run.configuration.model ?? "own")/\(run.configuration.data)")
+    line.add("ranks", group.size)
+    line.add("batch", run.batchCount)
+    line.add("params", run.parameterCount)
+    line.add("steps", steps)
+    line.add("step_ms", seconds / perStep * 1e3, decimals: 4)
+    line.add("samples_per_s", perStep * Double(run.batchCount) / seconds, decimals: 0)
+    line.add("compute_ms", self.compute * 1e3, decimals: 4)
+    line.add("wait_ms", self.wait * 1e3, decimals: 4)
+    line.add("rss_mb", resident / 1024)
+    line.add("startup_ms", slowest, decimals: 1)
     let all = run.received.all - received.all
     if all > 0 {
       // Of what came from other hosts: the share that was here when backward ended.
       let hidden = Double(run.received.hidden - received.hidden) / Double(all)
-      words.append("hosts=\(group.nodeCount)")
-      words.append("received_mb=\(Format.fixed(Double(all) / perStep / 1e6, 3))")
-      words.append("hidden=\(Format.fixed(hidden, 3))")
+      line.add("hosts", group.nodeCount)
+      line.add("received_mb", Double(all) / perStep / 1e6, decimals: 3)
+      line.add("hidden", hidden, decimals: 3)
     }
-    line = words.joined(separator: " ")
+    self.line = line.text
   }
 }
 

@@ -197,10 +197,10 @@ package final class ModelSession {
     let size = configuration.evaluationChunk
     let chunks = Evaluator.chunkCount(rows.count, chunk: size)
     func ownRows(_ rank: Int) -> Range<Int> {
-      let share = WorkDivision.share(chunks, rank: rank, of: group.size)
+      let share = evenShare(chunks, rank: rank, of: group.size)
       return min(share.lowerBound * size, rows.count)..<min(share.upperBound * size, rows.count)
     }
-    for chunk in WorkDivision.share(chunks, rank: group.position, of: group.size) {
+    for chunk in evenShare(chunks, rank: group.position, of: group.size) {
       let range = chunk * size..<min((chunk + 1) * size, rows.count)
       for (sample, position) in range.enumerated() {
         assembler.copy(.row(numbers[position], rows.part), to: sample, of: plans)

@@ -136,16 +136,20 @@ package struct ConfigurationSources {
     }
   }
 
-  /// The values that are set, as `config.yaml` and checkpoints store them.
-  package static func values(of configuration: RunConfiguration) -> [String: String] {
+  /// The values that are set, as checkpoints store them.
+  package static func values(
+    of configuration: RunConfiguration, _ settings: [Setting] = Setting.all
+  ) -> [String: String] {
     var result: [String: String] = [:]
-    for setting in Setting.all { result[setting.name] = setting.print(configuration) }
+    for setting in settings { result[setting.name] = setting.print(configuration) }
     return result
   }
 
   /// `config.yaml`: plain `name: value` lines.
-  package static func yaml(of configuration: RunConfiguration) -> String {
-    Setting.all.compactMap { setting in
+  package static func yaml(
+    of configuration: RunConfiguration, _ settings: [Setting] = Setting.all
+  ) -> String {
+    settings.compactMap { setting in
       setting.print(configuration).map { "\(setting.name): \(quoted($0))\n" }
     }.joined()
   }

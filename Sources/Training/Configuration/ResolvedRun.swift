@@ -17,31 +17,51 @@ extension RunConfiguration {
     ranksPerNode: Int? = nil
   ) throws -> RunConfiguration {
     var result = self
-    let isClassification = description.isClassification
-    let task = description.task
-    if let asked = self.task, asked != task {
-      throw Failure.usage("task: \(asked.rawValue) does not fit the targets of \(data)")
-    }
-    result.task = task
+    result.chooseDefaults(for: description)
+    result.logicalRanks =
+      logicalRanks ?? LogicalRanks(count: worldSize, groupSize: ranksPerNode ?? worldSize)
+    try result.checkTask(description)
+    try result.refuseCombinations()
+    try result.checkSteps(trainCount: trainCount)
+    return result
+  }
+
+  /// What the data suggests where nothing was asked for.
+  private mutating func chooseDefaults(for description: DatasetDescription) {
     let isPerceptron = model == "perceptron"
-    result.loss =
-      loss ?? (isPerceptron ? "perceptron" : isClassification ? "cross-entropy" : "mse")
-    _ = try result.makeLoss(for: description)
-    if monitor == .valAccuracy && !isClassification {
+    let isDigits = data == "digits"
+    task = task ?? description.task
+    loss =
+      loss
+      ?? (isPerceptron ? "perceptron" : description.isClassification ? "cross-entropy" : "mse")
+    model = model ?? (isDigits ? "mlp:64" : description.defaultModel)
+    // The perceptron rule: every error moves the weights by the sample itself.
+    if isPerceptron && optimizer == nil { learningRate = learningRate ?? 1 }
+    optimizer =
+      optimizer ?? (isPerceptron ? "sgd" : Zoo.isTransformer(model ?? "") ? "adamw" : "adam")
+    learningRate = learningRate ?? OptimizerRegistry.defaultLearningRate(optimizer ?? "adam")
+    if epochs == nil && steps == nil { epochs = isDigits ? 20 : 5 }
+    // Of a text as many windows as make 4,096 tokens: memory goes by tokens.
+    evalBatch = evalBatch ?? description.text.map { min(256, max(1, 4096 / $0.window)) } ?? 256
+  }
+
+  /// Refuses what the data is not for.
+  private func checkTask(_ description: DatasetDescription) throws {
+    if let task, task != description.task {
+      throw Failure.usage("task: \(task.rawValue) does not fit the targets of \(data)")
+    }
+    _ = try makeLoss(for: description)
+    if monitor == .valAccuracy && !description.isClassification {
       throw Failure.usage("monitor: val-accuracy needs a classification")
     }
-    let isDigits = data == "digits"
-    result.model = model ?? (isDigits ? "mlp:64" : description.defaultModel)
-    // The perceptron rule: every error moves the weights by the sample itself.
-    result.optimizer =
-      optimizer ?? (isPerceptron ? "sgd" : Zoo.isTransformer(result.model ?? "") ? "adamw" : "adam")
     if standardize && description.text != nil {
       throw Failure.usage("standardize: a text has no numbers to standardize")
     }
-    result.learningRate =
-      learningRate ?? (isPerceptron && optimizer == nil ? 1 : nil)
-      ?? OptimizerRegistry.defaultLearningRate(result.optimizer ?? "adam")
-    _ = try OptimizerRegistry.make(result.optimizer ?? "adam", hyperParameters)
+  }
+
+  /// Refuses settings that are not possible here or not together.
+  private func refuseCombinations() throws {
+    _ = try OptimizerRegistry.make(optimizer ?? "adam", hyperParameters)
     if !precision.isNative {
       throw Failure.usage(
         "precision: this CPU has no instructions for \(precision.rawValue)",
@@ -67,26 +87,23 @@ extension RunConfiguration {
         "local-steps \(localSteps): not together with max-norm",
         remedy: "An outer step holds no rows to a norm: give one of the two.")
     }
-    if epochs == nil && steps == nil { result.epochs = isDigits ? 20 : 5 }
-    // Of a text as many windows as make 4,096 tokens: memory goes by tokens.
-    result.evalBatch =
-      evalBatch ?? description.text.map { min(256, max(1, 4096 / $0.window)) } ?? 256
+  }
+
+  /// Refuses a run without a step, or whose steps or schedule cannot be.
+  private func checkSteps(trainCount: Int) throws {
     if trainCount < 1 {
       throw Failure.badData("\(data): no training sample is left after the validation split")
     }
-    let (leaves, overflow) = (logicalRanks?.count ?? worldSize)
+    let (leaves, overflow) = (logicalRanks?.count ?? 1)
       .multipliedReportingOverflow(by: accumulate)
     guard !overflow, leaves <= 65536 else {
       throw Failure.usage(
         "logical-ranks: with --accumulate \(accumulate) a step would have more than 65536 leaves")
     }
-    if result.stepsPerEpoch(trainCount: trainCount) == 0 {
+    if stepsPerEpoch(trainCount: trainCount) == 0 {
       throw Failure.usage("drop-last: the only batch of an epoch is short and would be dropped")
     }
-    _ = try result.makeSchedule(trainCount: trainCount)
-    result.logicalRanks =
-      logicalRanks ?? LogicalRanks(count: worldSize, groupSize: ranksPerNode ?? worldSize)
-    return result
+    _ = try makeSchedule(trainCount: trainCount)
   }
 
   /// The loss, fitted to what the data gives it to compare with.

@@ -2,6 +2,7 @@ package import DataParallel
 package import Datasets
 package import Graph
 package import Optimizers
+package import Reports
 
 /// Everything a run is asked to do, from flags, a configuration file or a resumed checkpoint.
 ///
@@ -81,7 +82,7 @@ package struct RunConfiguration: Sendable, Equatable {
   package var logEvery = 50
   package var evalEvery = "1ep"
   package var evalBatch: Int?
-  package var progress = "auto"
+  package var progress = Console.Mode.auto
   package var quiet = false
 
   // Distribution

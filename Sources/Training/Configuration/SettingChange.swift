@@ -4,31 +4,15 @@ import Reports
 
 /// A setting that a resumed run is given another value for.
 struct SettingChange {
-  enum Kind {
-    /// No part of the arithmetic.
-    case allowed
-    /// The steps that were done stand, those to come are others than they would have been.
-    case warned
-    /// The run would no longer be one.
-    case refused
-  }
-
-  let kind: Kind
+  let kind: Setting.Change
   let text: String
 
-  /// The length of a run stretches its schedule; the limit of skipped steps ends it elsewhere.
-  private static let warnedNames: Set<String> = ["epochs", "steps", "max-skipped"]
-
   static func all(from stored: RunConfiguration, to now: RunConfiguration) -> [SettingChange] {
-    Setting.all.compactMap { setting in
-      guard !RunConfiguration.placeSettings.contains(setting.name) else { return nil }
+    Setting.stored.compactMap { setting in
       let (before, after) = (setting.print(stored), setting.print(now))
       guard before != after else { return nil }
-      let kind: Kind =
-        !setting.isFreeOnResume
-        ? .refused : warnedNames.contains(setting.name) ? .warned : .allowed
       return SettingChange(
-        kind: kind,
+        kind: setting.change,
         text: "\(setting.name): the run was started with \(before ?? "nothing"), "
           + "now \(after ?? "nothing")")
     }

@@ -53,7 +53,7 @@ package final class Evaluator {
     arena.enter(.evaluating)
     arena.barrier()
     let chunkCount = Evaluator.chunkCount(rows.count, chunk: chunkSize)
-    for chunk in WorkDivision.share(chunkCount, rank: group.position, of: group.size) {
+    for chunk in evenShare(chunkCount, rank: group.position, of: group.size) {
       arena.enter(.evaluating)
       let range = chunk * chunkSize..<min((chunk + 1) * chunkSize, rows.count)
       for (sample, position) in range.enumerated() {

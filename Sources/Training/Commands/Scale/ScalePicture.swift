@@ -1,4 +1,3 @@
-import Glibc
 import Reports
 
 /// A prediction as a table and as an SVG.
@@ -24,38 +23,16 @@ package struct ScalePicture {
     return table.lines
   }
 
-  /// Speed over hosts, both axes in powers of two, beside the ideal.
+  /// Speed over hosts beside the ideal, both in doublings.
   package var svg: String {
-    let (width, height, margin) = (560.0, 400.0, 60.0)
-    let steps = Double(max(1, hosts.count - 1))
-    func x(_ count: Int) -> Double { margin + log2(Double(count)) / steps * (width - 2 * margin) }
-    func y(_ speed: Double) -> Double {
-      height - margin - max(0, log2(speed)) / steps * (height - 2 * margin)
-    }
-    func line(_ points: [(Double, Double)], _ style: String) -> String {
-      let text = points.map { "\(Format.fixed($0.0, 1)),\(Format.fixed($0.1, 1))" }
-      return "<polyline fill=\"none\" \(style) points=\"\(text.joined(separator: " "))\"/>"
-    }
-    func label(_ text: String, _ x: Double, _ y: Double, _ anchor: String = "middle") -> String {
-      "<text x=\"\(Format.fixed(x, 1))\" y=\"\(Format.fixed(y, 1))\" "
-        + "text-anchor=\"\(anchor)\">\(text)</text>"
-    }
-    var parts = [
-      "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"\(Int(width))\" height=\"\(Int(height))\" "
-        + "font-family=\"sans-serif\" font-size=\"12\">",
-      "<rect width=\"100%\" height=\"100%\" fill=\"white\"/>",
-      line(hosts.map { (x($0), y(Double($0))) }, "stroke=\"#999\" stroke-dasharray=\"4\""),
-      line(
-        hosts.map { (x($0), y(model.efficiency(hosts: $0) * Double($0))) },
-        "stroke=\"#06c\" stroke-width=\"2\""),
-      label("hosts", width / 2, height - 15),
-      label("times one host's speed (dashed: ideal)", margin, 25, "start"),
-    ]
-    for count in hosts {
-      parts.append(label("\(count)", x(count), height - margin + 20))
-      parts.append(label("\(count)", margin - 12, y(Double(count)) + 4, "end"))
-    }
-    return (parts + ["</svg>", ""]).joined(separator: "\n")
+    LineChart(
+      title: "speed on several hosts", xLabel: "hosts", yLabel: "times one host's speed",
+      series: [
+        LineChart.Series(
+          "predicted", hosts.map { ($0, model.efficiency(hosts: $0) * Double($0)) }),
+        LineChart.Series("ideal", hosts.map { ($0, Double($0)) }),
+      ]
+    ).svg(scale: .powersOfTwo)
   }
 
   /// - Throws: `Failure.cannotWrite`.

@@ -32,9 +32,10 @@ extension ZooBenchmark {
     var hasEqualBits: Bool { Set(digests.map(\.digest)).count == 1 }
 
     package var line: String {
-      var words = ["model=\(row.name)"]
+      var line = ResultLine()
+      line.add("model", row.name)
       func add(_ key: String, _ value: Double?, _ decimals: Int) {
-        if let value { words.append("\(key)=\(Format.fixed(value, decimals))") }
+        if let value { line.add(key, value, decimals: decimals) }
       }
       if let metric { add(metric.name, metric.value, 4) }
       add("train_s", trainingSeconds, 1)
@@ -46,9 +47,9 @@ extension ZooBenchmark {
       add("step_1_ms", onOneRank.ours.milliseconds, 4)
       add("peer_step_1_ms", onOneRank.peer?.milliseconds, 4)
       add("ratio_1", onOneRank.ratio, 2)
-      words.append("ranks=\(digests.map { "\($0.ranks)" }.joined(separator: ","))")
-      words.append("sha256=\(hasEqualBits ? digests.first?.digest ?? "" : "DIFFERS")")
-      return words.joined(separator: " ")
+      line.add("ranks", digests.map { "\($0.ranks)" }.joined(separator: ","))
+      line.add("sha256", hasEqualBits ? digests.first?.digest ?? "" : "DIFFERS")
+      return line.text
     }
   }
 }

@@ -95,12 +95,9 @@ package struct ZooBenchmark {
   }
 
   private func median(_ timings: [Timing]) -> Timing {
-    func middle(_ value: (Timing) -> Double) -> Double {
-      timings.map(value).sorted()[timings.count / 2]
-    }
-    return Timing(
-      milliseconds: middle(\.milliseconds), samples: middle(\.samples),
-      megabytes: middle(\.megabytes))
+    Timing(
+      milliseconds: timings.map(\.milliseconds).median(),
+      samples: timings.map(\.samples).median(), megabytes: timings.map(\.megabytes).median())
   }
 
   /// Removes the folder of the runs.

@@ -1,5 +1,4 @@
 package import Basics
-package import DataParallel
 import MPI
 
 /// A failure that every rank knows of: one of them prints it, all of them leave in good order.

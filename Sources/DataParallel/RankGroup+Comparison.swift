@@ -1,5 +1,4 @@
 package import Basics
-package import DataParallel
 import MPI
 
 /// What all ranks must have in common, compared before anything is built on it: the program, the
@@ -19,7 +18,7 @@ extension RankGroup {
   }
 
   /// What this rank has other than the first rank; nil where it has the same. Collective.
-  func difference(_ what: String, _ lines: [String]) throws -> String? {
+  package func difference(_ what: String, _ lines: [String]) throws -> String? {
     let hashes = try world.allgather(value: stableHash(lines.joined(separator: "\n")))
     guard hashes.contains(where: { $0 != hashes[0] }) else { return nil }
     let bytes = try world.broadcast(bytes: Array(lines.joined(separator: "\n").utf8))
