@@ -32,7 +32,7 @@ package final class RunMemory {
     arena.barrier()
   }
 
-  /// The sums of `count` evaluation chunks are known to all; see `WorkDivision.share`.
+  /// The sums of `count` evaluation chunks are known to all; see `evenShare`.
   package func gatherChunks(_ count: Int, of ranks: Int) throws {
     let stride = MemoryLayout<NodeArena.LeafSums>.stride
     try exchange.share(

@@ -28,9 +28,9 @@ package struct ScalePicture {
     LineChart(
       title: "speed on several hosts", xLabel: "hosts", yLabel: "times one host's speed",
       series: [
+        LineChart.Series("ideal", hosts.map { ($0, Double($0)) }),
         LineChart.Series(
           "predicted", hosts.map { ($0, model.efficiency(hosts: $0) * Double($0)) }),
-        LineChart.Series("ideal", hosts.map { ($0, Double($0)) }),
       ]
     ).svg(scale: .powersOfTwo)
   }
