@@ -10,8 +10,8 @@ enum Integration {}
 
 /// The program under test.
 enum Subject {
-  /// Beside the running test bundle, where SwiftPM builds both, else where DIST_TRAIN_PROGRAM
-  /// says.
+  /// What DIST_TRAIN_PROGRAM names, the release build with `launch/test`; else what SwiftPM has built
+  /// beside the running test bundle.
   ///
   /// - Throws: where there is neither: a missing program fails the tests.
   static func path() throws -> String {
@@ -27,7 +27,7 @@ enum Subject {
       }
     }
     let named = ProcessInfo.processInfo.environment["DIST_TRAIN_PROGRAM"]
-    guard let path = (places + [named].compactMap(\.self)).first(where: manager.isExecutableFile)
+    guard let path = ([named].compactMap(\.self) + places).first(where: manager.isExecutableFile)
     else { throw Missing(places: places) }
     return path
   }
